@@ -1,0 +1,39 @@
+"""gpbop: find the best settings of an expensive black box with as few experiments as possible."""
+
+from gpbop.errors import GpbopError as GpbopError
+from gpbop.errors import GpbopWarning as GpbopWarning
+from gpbop.errors import SpaceExhausted as SpaceExhausted
+from gpbop.minimize import Result as Result
+from gpbop.minimize import maximize as maximize
+from gpbop.minimize import minimize as minimize
+from gpbop.observations import Observations as Observations
+from gpbop.optimizer import Optimizer as Optimizer
+from gpbop.parameters import Categorical as Categorical
+from gpbop.parameters import Float as Float
+from gpbop.parameters import Integer as Integer
+from gpbop.parameters import Ordinal as Ordinal
+from gpbop.space import Space as Space
+from gpbop.surrogate import GaussianProcess as GaussianProcess
+from gpbop.surrogate import Prediction as Prediction
+from gpbop.trials import Trial as Trial
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Categorical",
+    "Float",
+    "GaussianProcess",
+    "GpbopError",
+    "GpbopWarning",
+    "Integer",
+    "Observations",
+    "Optimizer",
+    "Ordinal",
+    "Prediction",
+    "Result",
+    "Space",
+    "SpaceExhausted",
+    "Trial",
+    "maximize",
+    "minimize",
+]

@@ -1,0 +1,6 @@
+"""`python -m gpbop` is the command `gpbop`."""
+
+from gpbop.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Real models to tune, installed with gpbop and run by `gpbop demo NAME`."""

@@ -1,0 +1,197 @@
+"""The scales that carry a continuous parameter to one float64 column in [0, 1] and back: linear and logarithmic.
+
+A scale keeps only *canonical* numbers u in [0, 1]: those that some float64 value encodes to. Encoding, decoding and
+encoding again is then exact. The converse cannot be: [-1, 1] holds about 2^62 floats within 1e-16 of zero, and all of them fall
+on u = 0.5 (pigeonhole). Decoding therefore returns, among the floats that encode to the same u, the one with the shortest
+decimal, so a number that a person typed comes back as typed: all decimals of up to 15 digits where the scale resolves
+them (linear from 0; 14 on a log scale of up to ten decades), and every float64 where the scale loses nothing (linear
+from 0 to a power of two).
+
+Notation: v a value, u its place in [0, 1], low and high the bounds of v, width their distance on the scale.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+TYPED_DIGITS = 15  # every decimal of up to 15 significant digits survives float64; no longer one is looked for
+MOST_ROUNDS = 64  # of `settle`; hypothesis never needed more than 4
+
+
+class Scale(Protocol):
+    """What a continuous parameter asks of its scale."""
+
+    @property
+    def low(self) -> float:
+        """The value at u = 0."""
+
+    @property
+    def high(self) -> float:
+        """The value at u = 1."""
+
+    def canonical(self, u: Tensor) -> Tensor:
+        """Return the canonical numbers next to `m` numbers in [0, 1]."""
+
+    def unit(self, values: Tensor) -> Tensor:
+        """Return the canonical u of `m` values in [low, high]."""
+
+    def value(self, u: Tensor) -> Tensor:
+        """Return, for `m` canonical u, one value each that encodes to it."""
+
+
+def settle(u: Tensor, low: Tensor, high: Tensor, width: Tensor) -> Tensor:
+    """Return the canonical numbers of linear scales next to u: the fixed points of decoding and encoding again.
+
+    u <- (v - low) / width with v = low + u width, until nothing changes. Each step is monotone in u, so the sequence is
+    monotone too and ends. It uses only operations that IEEE 754 rounds exactly: every device gives the same bits.
+    Dividing by a Python number is not one of them (CUDA multiplies by its reciprocal), hence the tensors.
+
+    Args:
+        u: `... x k` numbers in [0, 1].
+        low: `k` lower bounds (or a scalar tensor), as `high` and `width`, which is high - low as float64 rounds it.
+        high: `k` upper bounds.
+        width: `k` distances.
+    Returns:
+        `... x k` canonical numbers in [0, 1], within a few units in the last place of u or of the value.
+    """
+    for _ in range(MOST_ROUNDS):
+        values = torch.where(u >= 1, high, low + u * width).clamp(low, high)
+        settled = (values - low) / width
+        if torch.equal(settled, u):
+            break
+        u = settled
+    return u
+
+
+@dataclass(frozen=True)
+class Linear:
+    """v = low + u (high - low), on bounds of any size: halved first where their distance overflows."""
+
+    low: float
+    high: float
+
+    @cached_property
+    def factor(self) -> float:
+        """1, or 0.5 where high - low overflows."""
+        return 1.0 if math.isfinite(self.high - self.low) else 0.5
+
+    @cached_property
+    def scaled(self) -> Tensor:
+        """`3` numbers: factor low, factor high and their distance, as `settle` takes them."""
+        low, high = self.low * self.factor, self.high * self.factor
+        return torch.tensor([low, high, high - low], dtype=torch.float64)
+
+    def canonical(self, u: Tensor) -> Tensor:
+        """Return the canonical numbers next to `m` numbers in [0, 1]."""
+        low, high, width = self.scaled
+        return settle(u, low, high, width)
+
+    def unit(self, values: Tensor) -> Tensor:
+        """Return the canonical u of `m` values in [low, high]."""
+        low, _, width = self.scaled
+        return self.canonical((values * self.factor - low) / width + 0.0)  # + 0.0 turns -0.0 into 0.0
+
+    def value(self, u: Tensor) -> Tensor:
+        """Return, for `m` canonical u, one value each that encodes to it."""
+        low, high, width = self.scaled
+        return torch.where(u >= 1, high, low + u * width).clamp(low, high) / self.factor
+
+
+@dataclass(frozen=True)
+class Log:
+    """v = low (high / low)^u, with u on a grid of `resolution`, so that no device's logarithm enters the search.
+
+    Logarithms are taken here only, on the CPU, one number at a time: vectorised ones may differ in the last bit with
+    the length of the vector.
+    """
+
+    low: float
+    high: float
+
+    @cached_property
+    def fits(self) -> bool:
+        """Whether high / low is far enough from overflow; log1p((v - low) / low) is then exact to the last bits."""
+        return math.log(self.high) - math.log(self.low) < 690.0
+
+    @cached_property
+    def width(self) -> float:
+        """ln(high / low)."""
+        return self._distance(self.high)
+
+    @cached_property
+    def resolution(self) -> float:
+        """The spacing of canonical u: a power of two wide enough that every canonical u has values of its own.
+
+        Neighbouring floats are up to 2^-52 apart relative to their size, that is 2^-52 / width on the scale, and the
+        way there and back rounds u by less than 2^-52; both are doubled. Where high / low overflows, the
+        logarithms themselves are rounded (to 2^-44 near 700), hence the factor.
+        """
+        gap = 2.0**-51 * (1.0 + 1.0 / self.width) * (1.0 if self.fits else 4.0)
+        return min(1.0, 2.0 ** math.ceil(math.log2(gap)))
+
+    def _distance(self, value: float) -> float:
+        if self.fits:
+            return math.log1p((value - self.low) / self.low)
+        return math.log(value) - math.log(self.low)
+
+    def position(self, value: float) -> float:
+        """Return u of one value, not yet on the grid."""
+        return self._distance(value) / self.width
+
+    def invert(self, u: float) -> float:
+        """Return the value at u."""
+        if self.fits:
+            value = self.low + self.low * math.expm1(u * self.width)
+        else:
+            value = math.exp(math.log(self.low) + u * self.width) if u < 1 else self.high
+        return min(max(value, self.low), self.high)
+
+    def canonical(self, u: Tensor) -> Tensor:
+        """Return the canonical numbers next to `m` numbers in [0, 1]."""
+        return (u / self.resolution).round() * self.resolution
+
+    def unit(self, values: Tensor) -> Tensor:
+        """Return the canonical u of `m` values in [low, high]."""
+        positions = [self.position(value) for value in values.tolist()]
+        return self.canonical(torch.tensor(positions, dtype=torch.float64))
+
+    def value(self, u: Tensor) -> Tensor:
+        """Return, for `m` canonical u, one value each that encodes to it."""
+        return torch.tensor([self.invert(place) for place in u.tolist()], dtype=torch.float64)
+
+
+def shortest(scale: Scale, u: Tensor) -> Tensor:
+    """Return the values of canonical u, of all that encode to it the one with the fewest decimal digits.
+
+    The bounds come back bit for bit, and zero wherever it encodes to u. Otherwise the decimal of p digits next to the
+    scale's own inverse is tried for p = 15, 14, ...: while it encodes to u it replaces the last. The inverse lies in the middle of
+    the interval of values that encode to u, so its nearest decimal is in the interval if any is.
+
+    Args:
+        scale: Linear or Log.
+        u: `m` canonical numbers, on the CPU.
+    Returns:
+        `m` values in [low, high].
+    """
+    inverse = scale.value(u)
+    values = torch.where(u <= 0, scale.low, torch.where(u >= 1, scale.high, inverse))
+    searched = (u > 0) & (u < 1)
+    if scale.low < 0 < scale.high:
+        at_zero = u == scale.unit(u.new_zeros(1))
+        values = torch.where(at_zero & searched, 0.0, values)
+        searched &= ~at_zero
+    rows = searched.nonzero().squeeze(-1)
+    for digits in range(TYPED_DIGITS, 0, -1):
+        if rows.numel() == 0:
+            break
+        decimals = map(f"{{:.{digits - 1}e}}".format, inverse[rows].tolist())
+        candidates = torch.tensor([float(decimal) for decimal in decimals], dtype=torch.float64)
+        candidates = candidates.clamp(scale.low, scale.high)
+        kept = scale.unit(candidates) == u[rows]
+        rows = rows[kept]
+        values[rows] = candidates[kept]
+    return values

@@ -1,0 +1,55 @@
+"""A progress bar where somebody looks at it."""
+
+from typing import Any, Self
+
+
+class Progress:
+    """A bar on standard error, made with rich; nothing at all when it is off or rich is not installed.
+
+    Args:
+        total: Number of steps.
+        is_shown: Whether to show it.
+        description: What is going on.
+    """
+
+    def __init__(self, total: int, is_shown: bool, description: str = "experiments") -> None:
+        self._total = total
+        self._description = description
+        self._bar: Any = _make_bar() if is_shown else None
+        self._task: Any = None
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+            self._task = self._bar.add_task(self._description, total=self._total, status="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, status: str) -> None:
+        """Go one step on.
+
+        Args:
+            status: Text at the end of the bar.
+        """
+        if self._bar is not None:
+            self._bar.update(self._task, advance=1, status=status)
+
+
+def _make_bar() -> Any:
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+    except ImportError:
+        return None
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[status]}"),
+    )
+    return RichProgress(*columns, console=Console(stderr=True))

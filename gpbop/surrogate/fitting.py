@@ -1,0 +1,123 @@
+"""MAP estimation of the hyperparameters: several starts in one batch, and warm starts from the last fit."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gpbop.bfgs import Minimum, minimize_batch
+from gpbop.kernels.closed_form import ClosedForm
+from gpbop.surrogate.marginal_likelihood import NegativeLogPosterior, TrainingData
+from gpbop.surrogate.priors import ThetaPrior
+
+# Chosen by benchmarks/ask_latency.py: starts are explored on this many observations, and the best is finished on all of them.
+EXPLORED_OBSERVATIONS = 128
+# A warm fit is checked against fresh starts whenever the data has grown by this share since the last check.
+RECHECK_GROWTH = 0.25
+# Decrease of -log posterior, in nats, that still justifies a step.
+TOLERANCE = 1e-4
+MAX_EVALUATIONS = 200
+
+
+@dataclass(frozen=True)
+class FitState:
+    """Where a fit ended, on the CPU: enough to warm-start the next one.
+
+    Attributes:
+        theta: `p` hyperparameters (see `gpbop.surrogate.priors`).
+        inverse_hessian: `p x p` inverse Hessian of the objective there.
+        checked_at: Number of merged observations when fresh starts were last tried.
+        evaluations: Number of batched likelihood evaluations of this fit.
+    """
+
+    theta: Tensor
+    inverse_hessian: Tensor
+    checked_at: int
+    evaluations: int = 0
+
+    def to_dict(self) -> dict[str, object]:
+        """Return JSON values from which `from_dict` restores this state to the last bit."""
+        return {
+            "theta": self.theta.tolist(),
+            "inverse_hessian": self.inverse_hessian.tolist(),
+            "checked_at": self.checked_at,
+        }
+
+    @staticmethod
+    def from_dict(state: dict[str, object]) -> "FitState":
+        """Restore what `to_dict` returned."""
+        theta = torch.tensor(state["theta"], dtype=torch.float64)
+        hessian = torch.tensor(state["inverse_hessian"], dtype=torch.float64)
+        return FitState(theta, hessian, int(str(state["checked_at"])))
+
+
+def fit_hyperparameters(
+    form: ClosedForm,
+    data: TrainingData,
+    prior: ThetaPrior,
+    *,
+    warm: FitState | None = None,
+    restarts: int = 4,
+    seed: int = 0,
+) -> FitState:
+    """Find the most probable hyperparameters.
+
+    Without a warm start, or when the data has grown by a quarter since fresh starts were last tried, the prior's mode, random draws
+    and the warm start compete on a subset of the data; the best goes on with all data. Otherwise the last fit is continued with its
+    own curvature, which takes a few evaluations.
+
+    Args:
+        form: The covariance.
+        data: The merged training data.
+        prior: The prior and bounds of theta.
+        warm: The state of the last fit, of the same space.
+        restarts: Number of fresh starts that compete.
+        seed: Seed of the random starts and of the subset.
+    Returns:
+        The state at the best optimum found.
+    """
+    u = len(data.y)
+    objective = NegativeLogPosterior(form, data, prior)
+    if warm is not None and u <= warm.checked_at * (1.0 + RECHECK_GROWTH):
+        start = warm.theta.to(data.y).unsqueeze(0)
+        hessian = warm.inverse_hessian.to(data.y).unsqueeze(0)
+        return _finish(objective, start, prior, hessian, warm.checked_at, 0)
+    generator = torch.Generator().manual_seed(seed)
+    starts = torch.cat([prior.start.unsqueeze(0), prior.sample_starts(restarts - 1, generator)])
+    if warm is not None:
+        starts = torch.cat([warm.theta.to(starts).unsqueeze(0), starts])
+    if u <= EXPLORED_OBSERVATIONS:
+        return _finish(objective, starts, prior, None, u, 0)
+    index = torch.randperm(u, generator=generator)[:EXPLORED_OBSERVATIONS].sort().values.to(data.y.device)
+    explored = _minimize(NegativeLogPosterior(form, data.subset(index), prior), starts, prior, None, tolerance=1e-2)
+    # The subset finds the basins; all data says which of them is best.
+    value, _ = objective(explored.x)
+    best = value.nan_to_num(nan=torch.inf).argmin(keepdim=True)
+    scale = len(index) / u  # curvature grows with the number of observations
+    return _finish(objective, explored.x[best], prior, explored.inverse_hessian[best] * scale, u, explored.evaluations)
+
+
+def _minimize(
+    objective: NegativeLogPosterior,
+    starts: Tensor,
+    prior: ThetaPrior,
+    hessian: Tensor | None,
+    tolerance: float = TOLERANCE,
+) -> Minimum:
+    return minimize_batch(
+        objective, starts, prior.bounds, inverse_hessian=hessian, max_evaluations=MAX_EVALUATIONS, tolerance=tolerance
+    )
+
+
+def _finish(
+    objective: NegativeLogPosterior,
+    starts: Tensor,
+    prior: ThetaPrior,
+    hessian: Tensor | None,
+    checked_at: int,
+    evaluations: int,
+) -> FitState:
+    found = _minimize(objective, starts, prior, hessian)
+    best = int(found.value.nan_to_num(nan=torch.inf).argmin())
+    total = evaluations + found.evaluations
+    return FitState(found.x[best].cpu(), found.inverse_hessian[best].cpu(), checked_at, total)
