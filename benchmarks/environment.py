@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
-PACKAGES = ("gpbop", "torch", "gpytorch", "botorch", "numpy", "scikit-learn", "optuna")
+import gpbop
+
+PACKAGES = ("torch", "gpytorch", "botorch", "numpy", "scikit-learn", "optuna")
 
 
 def describe() -> dict[str, Any]:
@@ -18,7 +20,7 @@ def describe() -> dict[str, Any]:
         "cpu": _cpu(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": {"gpbop": gpbop.__version__, **{name: _version(name) for name in PACKAGES}},
         "commit": _commit(),
         "date": datetime.now(UTC).date().isoformat(),
     }

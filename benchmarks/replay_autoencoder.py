@@ -64,7 +64,7 @@ def measure(search: Search, grid: RecordedGrid, seeds: int, budget: int) -> dict
     threshold = sorted(grid.losses)[int(BEST_SHARE * len(grid.losses)) - 1]
     start = time.perf_counter()
     counts = [trainings_until(search(grid, seed), threshold, budget) for seed in range(seeds)]
-    quartiles = np.quantile(counts, [0.25, 0.5, 0.75], method="higher")
+    quartiles = np.quantile(np.array(counts, dtype=float), [0.25, 0.5, 0.75], method="higher").tolist()
     asked = sum(min(count, budget) for count in counts)
     return {
         "trainings": counts,

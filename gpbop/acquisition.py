@@ -312,12 +312,13 @@ def _transform(question: Question) -> ScalarizedPosteriorTransform:
 
 
 def _improvement(cls: Any) -> Callable[[Question], Any]:
-    return lambda a: cls(a.gp.model, best_f=a.incumbent, maximize=a.direction == "maximize")
+    # As a tensor: BoTorch rounds a plain float to float32.
+    return lambda a: cls(a.gp.model, best_f=a.gp.X.new_tensor(a.incumbent), maximize=a.direction == "maximize")
 
 
 def _monte_carlo(cls: Any, with_best: bool = False, **arguments: Any) -> Callable[[Question], Any]:
     def build(a: Question) -> Any:
-        best = {"best_f": a.sign * a.incumbent} if with_best else {}
+        best = {"best_f": a.gp.X.new_tensor(a.sign * a.incumbent)} if with_best else {}
         return cls(a.gp.model, posterior_transform=_transform(a), X_pending=a.X_pending, **best, **arguments)
 
     return build

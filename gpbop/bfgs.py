@@ -46,6 +46,7 @@ def minimize_batch(
     bounds: Tensor,
     *,
     inverse_hessian: Tensor | None = None,
+    first_step: float = 1.0,
     max_evaluations: int = 200,
     tolerance: float = 1e-6,
 ) -> Minimum:
@@ -60,6 +61,7 @@ def minimize_batch(
         x: `b x p` starts.
         bounds: `2 x p` lower and upper bounds.
         inverse_hessian: `b x p x p` first metric; a scaled identity if absent.
+        first_step: Length of the first step without one.
         max_evaluations: Most batched evaluations to make.
         tolerance: Smallest decrease of the value that is still worth a step, in the units of the objective.
     Returns:
@@ -73,15 +75,17 @@ def minimize_batch(
     every = torch.arange(b, device=x.device)
     value, g = objective(x, every)
     eye = torch.eye(p, dtype=x.dtype, device=x.device)
-    fresh = inverse_hessian is None
-    H = eye / g.norm(dim=-1).clamp_min(1.0)[:, None, None] if inverse_hessian is None else inverse_hessian.clone()
+    if inverse_hessian is None:
+        H = eye * (first_step / g.norm(dim=-1).clamp_min(1e-300))[:, None, None]
+    else:
+        H = inverse_hessian.clone()
     best = Minimum(x.clone(), value.clone(), H.clone(), 1)
     t = torch.ones(b, dtype=x.dtype, device=x.device)
     d, alive = _direction(H, x, g, lower, upper, tolerance)
     alive &= torch.isfinite(value)
     active = every[alive]
     x, value, g, H, d, t = (part[alive] for part in (x, value, g, H, d, t))
-    unscaled = torch.full((len(active),), fresh, device=x.device)
+    unscaled = torch.full((len(active),), inverse_hessian is None, device=x.device)
     evaluations = 1
     while len(active) and evaluations < max_evaluations:
         x_new = (x + t[:, None] * d).clamp(lower, upper)

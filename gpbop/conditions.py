@@ -91,7 +91,7 @@ def _condition(child: str, parent: str, values: Sequence[object], parameters: Ma
     levels = set()
     for value in values:
         try:
-            encoded = parameters[parent].encode_all([value], [f"`{parent}`"])
+            encoded = parameters[parent].encode_all([value], parent)
         except ConfigError as error:
             rule = f"list values that `{parent}` can have"
             raise SpaceError(explain(argument, rule, repr(value), str(error))) from None

@@ -37,7 +37,8 @@ def sobol(space: Space, m: int, seed: int) -> Tensor:
     if space.d > SobolEngine.MAXDIM:
         advice = "Use design='latin_hypercube'."
         raise SpaceError(explain("space", f"have at most {SobolEngine.MAXDIM} parameters", str(space.d), advice))
-    U = SobolEngine(space.d, scramble=True, seed=seed).draw(m, dtype=torch.float64)
+    engine = SobolEngine(space.d, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
+    U = engine.draw(m, dtype=torch.float64)
     return _distinct(space, space.from_unit(U), m, seed)
 
 
@@ -185,13 +186,13 @@ def _others(space: Space, m: int, generator: torch.Generator) -> Tensor:
 def _spread_out(X: Tensor, m: int, generator: torch.Generator) -> Tensor:
     """Return m rows of X, each next one the furthest (Hamming) from those before: greedy maximin.
 
-    Only the first MOST_SPREAD rows are chosen so; the rest are in random order.   Cost: O(min(m, MOST_SPREAD) n d) time.
+    Only the first MOST_SPREAD rows are chosen so; the rest are in random order.
     """
     X = X[torch.randperm(len(X), generator=generator)]  # the first of equally distant rows is a random one
     nearest = torch.full((len(X),), X.shape[-1] + 1)
     chosen = [0]
     for _ in range(min(m, MOST_SPREAD) - 1):
-        nearest = torch.minimum(nearest, (X != X[chosen[-1]]).sum(1))
+        nearest = torch.minimum(nearest, X.ne(X[chosen[-1]]).sum(1))
         chosen.append(int(nearest.argmax()))
     rest = torch.ones(len(X), dtype=torch.bool)
     rest[chosen] = False

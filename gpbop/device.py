@@ -2,16 +2,39 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import torch
 
-from gpbop.errors import DeviceError
+from gpbop.errors import DeviceError, explain
 
 # Fewer observations than this are faster on the CPU: launching kernels takes longer than running them (xopt issue 331 saw the
 # GPU lose below thousands of points). benchmarks/ask_latency.py --device cuda measures it.
 CUDA_FROM_OBSERVATIONS = 1000
 # Matrices smaller than this gain nothing from a second thread; starting it costs more.
 THREADS_FROM_OBSERVATIONS = 300
+
+
+def parse_device(device: str | torch.device) -> torch.device | Literal["auto"]:
+    """Read the name of a device, which may be absent from this machine.
+
+    Args:
+        device: "auto", "cpu", "cuda", "cuda:1", or a torch device.
+    Returns:
+        "auto", or the torch device.
+    Raises:
+        DeviceError: If the name is unknown.
+    """
+    if isinstance(device, str) and device == "auto":
+        return "auto"
+    try:
+        parsed = torch.device(device) if isinstance(device, str | torch.device) else None
+    except RuntimeError:
+        parsed = None
+    if parsed is None or parsed.type not in ("cpu", "cuda"):
+        rule = "be 'auto', 'cpu', 'cuda' or 'cuda:<number>'"
+        raise DeviceError(explain("device", rule, repr(device), "Use 'auto' if in doubt."))
+    return parsed if parsed.type == "cuda" else torch.device("cpu")
 
 
 def resolve_device(device: str | torch.device, n: int | None = None) -> torch.device:
@@ -26,29 +49,24 @@ def resolve_device(device: str | torch.device, n: int | None = None) -> torch.de
     Raises:
         DeviceError: If the name is unknown, or CUDA is asked for and absent.
     """
-    if device == "auto":
+    parsed = parse_device(device)
+    if parsed == "auto":
         worth_it = n is None or n >= CUDA_FROM_OBSERVATIONS
         return torch.device("cuda" if worth_it and torch.cuda.is_available() else "cpu")
-    try:
-        resolved = torch.device(device)
-    except RuntimeError:
-        resolved = torch.device("meta")
-    if resolved.type not in ("cpu", "cuda"):
-        raise DeviceError(f"`device` must be 'auto', 'cpu', 'cuda' or 'cuda:<number>'; got {device!r}. Use 'auto' if in doubt.")
-    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
-        raise DeviceError(
-            f"`device` must be present; got {str(resolved)!r} with {torch.cuda.device_count()} CUDA devices in sight. "
-            "Use device='cpu' or 'auto', or install a CUDA build of torch."
-        )
-    return resolved
+    if parsed.type == "cuda" and (parsed.index or 0) >= torch.cuda.device_count():
+        got = f"{str(parsed)!r} with {torch.cuda.device_count()} CUDA devices in sight"
+        advice = "Use device='cpu' or 'auto', or install a CUDA build of torch."
+        raise DeviceError(explain("device", "be present", got, advice))
+    return parsed
 
 
 @contextmanager
 def guest(device: torch.device, n: int) -> Iterator[None]:
-    """Work as a guest: few CPU threads while inside, and the device's cached memory handed back on leaving.
+    """Work as a guest: few CPU threads while inside, and the device's unused memory handed back on leaving.
 
     BLAS and OpenMP pools that both take all cores slow small factorisations down many times (NumPy issue 29884), so the number of
-    threads follows the size of the matrices. It is restored on leaving.
+    threads follows the size of the matrices. It is restored on leaving. Tensors that still have a name on leaving keep their
+    memory: do the work in a function of its own.
 
     Args:
         device: Where the work runs.

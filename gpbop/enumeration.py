@@ -1,9 +1,9 @@
 """Numbering the configs of a finite space, so that any of them is found by its number alone.
 
 Configs form a tree. Parameters that have nothing to do with each other multiply; a parent with conditional children is
-split into blocks of levels that switch on the same children, and blocks add up. So a number's digits in mixed radix, and
-the block whose range holds it, lead to one config; nothing is listed beforehand. Independent conditions multiply too:
-twenty switches cost forty nodes, not a million contexts.
+split into blocks of levels that switch on the same children, and blocks add up. So a number's digits in mixed radix,
+and the block whose range holds it, lead to one config; nothing is listed beforehand. Independent conditions multiply
+too: twenty switches cost forty nodes, not a million contexts.
 
 Order: the first parameter varies slowest, except that a parent takes the place of the first parameter of its family,
 and that its levels come block by block.
@@ -18,15 +18,21 @@ from itertools import accumulate
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from gpbop.conditions import Conditions
 from gpbop.parameters import Parameter
 
 
+@dataclass(frozen=True)
 class Node(ABC):
-    """A part of a space, of `size` configs."""
+    """A part of a space.
 
-    size: int | float  # exact, or math.inf
+    Args:
+        size: The exact number of its configs, or math.inf.
+    """
+
+    size: int | float
 
     @abstractmethod
     def fill(self, X: Tensor, rows: Tensor, index: Tensor) -> None:
@@ -42,13 +48,8 @@ class Levels(Node):
     listed: tuple[int, ...] = ()
     excluded: bool = True
 
-    @property
-    def size(self) -> int | float:  # type: ignore[override]
-        """The number of levels."""
-        return self.parameter.count - len(self.listed) if self.excluded else len(self.listed)
-
+    @override
     def fill(self, X: Tensor, rows: Tensor, index: Tensor) -> None:
-        """Write the levels' encoded values."""
         listed = torch.tensor(self.listed, dtype=torch.int64, device=index.device)
         if not self.excluded:
             index = listed[index]
@@ -64,10 +65,9 @@ class Product(Node):
     """Every combination of the parts; the first varies slowest."""
 
     parts: tuple[Node, ...]
-    size: int | float
 
+    @override
     def fill(self, X: Tensor, rows: Tensor, index: Tensor) -> None:
-        """Write each part's digit of the number."""
         for part in reversed(self.parts):
             part.fill(X, rows, index % int(part.size))
             index = index // int(part.size)
@@ -78,10 +78,9 @@ class Sum(Node):
     """One of the parts, after another."""
 
     parts: tuple[Node, ...]
-    size: int | float
 
+    @override
     def fill(self, X: Tensor, rows: Tensor, index: Tensor) -> None:
-        """Write each part's share of the numbers."""
         ends = list(accumulate(int(part.size) for part in self.parts))
         which = torch.bucketize(index, torch.tensor(ends, dtype=torch.int64, device=index.device), right=True)
         for number, (part, end) in enumerate(zip(self.parts, ends, strict=True)):
@@ -111,7 +110,7 @@ class _Builder:
             open_columns = [j for j in open_columns if j not in off]
             known |= {j: frozenset() for j in off}
         parts = tuple(self._family(family, known) for family in self._families(open_columns))
-        return Product(parts, _product([part.size for part in parts]))
+        return _combined(parts)
 
     def _is_off(self, column: int, known: Mapping[int, frozenset[int]]) -> bool:
         return any(c.parent in known and column not in known[c.parent] for c in self.conditions.of.get(column, ()))
@@ -130,7 +129,7 @@ class _Builder:
     def _family(self, family: list[int], known: Mapping[int, frozenset[int]]) -> Node:
         """Return the tree of connected columns: one node for a single column, else the sum over a root's blocks."""
         if len(family) == 1:
-            return Levels(family[0], self.parameters[family[0]])
+            return Levels(self.parameters[family[0]].count, family[0], self.parameters[family[0]])
         parents = {c.parent for j in family for c in self.conditions.of.get(j, ())}
         root = next(j for j in family if j in parents and all(c.parent in known for c in self.conditions.of.get(j, ())))
         rest = [j for j in family if j != root]
@@ -138,8 +137,8 @@ class _Builder:
         for levels, children in self._blocks(root, rest):
             if levels.size:
                 below = self.node(rest, {**known, root: children})
-                parts.append(Product((levels, below), _product([levels.size, below.size])))
-        return Sum(tuple(parts), sum(part.size for part in parts))
+                parts.append(_combined((levels, below)))
+        return Sum(sum(part.size for part in parts), tuple(parts))
 
     def _blocks(self, root: int, rest: list[int]) -> list[tuple[Levels, frozenset[int]]]:
         """Return the levels of a root in blocks that switch on the same children; the last one switches on none."""
@@ -153,12 +152,13 @@ class _Builder:
         for level in sorted(switched):
             blocks.setdefault(frozenset(switched[level]), []).append(level)
         parameter = self.parameters[root]
-        listed = [(Levels(root, parameter, tuple(levels), False), on) for on, levels in blocks.items()]
-        others = (Levels(root, parameter, tuple(sorted(switched))), frozenset[int]())
+        listed = [(Levels(len(block), root, parameter, tuple(block), False), on) for on, block in blocks.items()]
+        others = Levels(parameter.count - len(switched), root, parameter, tuple(sorted(switched)))
         first = next((i for i in range(len(switched) + 1) if i not in switched), 0)
-        position = bisect_right([block.listed[0] for block, _ in listed], first)
-        return [*listed[:position], others, *listed[position:]]
+        position = bisect_right([levels.listed[0] for levels, _ in listed], first)
+        return [*listed[:position], (others, frozenset()), *listed[position:]]
 
 
-def _product(sizes: Sequence[int | float]) -> int | float:
-    return math.inf if math.inf in sizes else math.prod(sizes)
+def _combined(parts: tuple[Node, ...]) -> Product:
+    sizes = [part.size for part in parts]
+    return Product(math.inf if math.inf in sizes else math.prod(sizes), parts)

@@ -13,30 +13,31 @@ from gpbop.parameters.scales import Linear, Log, settle
 
 @dataclass(frozen=True)
 class Layout:
-    """What snapping needs of every column, on one device; `d` numbers each. Build it with `Layout.build`.
+    """What snapping needs of every column, on one device. Build it with `Layout.build`.
 
     Args:
-        top: The largest encoded value: count - 1 for codes, else 1.
-        middle: What an active column that holds the sentinel gets: code 0, else 0.5.
-        counts: The number of levels; 1 for a continuous column.
-        steps: Levels per unit of the column.
-        divisors: Units of the column per level, inverted: what a level is divided by.
-        linear: `3 x d` low, high and width of `settle`; 0, 1, 1 where the column is no continuous linear one.
-        resolution: The spacing of canonical numbers on a log scale; 1 elsewhere.
-        finite, logarithmic: `d` bools; None where they hold for every column, or for none.
+        bounds: `2 x d` least and greatest encoded values: 0 and 1, or the codes 0 and count - 1.
+        middle: `d` numbers that an active column gets for the sentinel: code 0, else 0.5.
+        counts: `d` numbers of levels; 1 for a continuous column.
+        steps: `d` numbers of steps between the levels of one unit.
+        spans: The same, but 1 for a single level: what a level is divided by.
         single: The finite columns that need more than a division, with their placements.
+        linear: Numbers of the `k` continuous linear columns.
+        ranges: `3 x k` low, high and width of these, for `settle`.
+        logarithmic: Numbers of the `k` continuous columns on log scales.
+        resolution: `k` spacings of their canonical numbers.
     """
 
-    top: Tensor
+    bounds: Tensor
     middle: Tensor
     counts: Tensor
     steps: Tensor
-    divisors: Tensor
-    linear: Tensor
-    resolution: Tensor
-    finite: Tensor | None
-    logarithmic: Tensor | None
+    spans: Tensor
     single: tuple[tuple[int, Placement], ...]
+    linear: Tensor
+    ranges: Tensor
+    logarithmic: Tensor
+    resolution: Tensor
 
     @classmethod
     def build(cls, parameters: Sequence[Parameter], device: torch.device) -> "Layout":
@@ -45,26 +46,27 @@ class Layout:
         def row(numbers: Sequence[float]) -> Tensor:
             return torch.tensor(numbers, dtype=torch.float64, device=device)
 
-        scales = [p.scale if isinstance(p, Float) and p.placement is None else None for p in parameters]
-        counts = [1 if p.placement is None else p.placement.count for p in parameters]
-        steps = [n if s is None else 1 for n, s in zip([n - 1 for n in counts], scales, strict=True)]
-        codes = [p.is_categorical for p in parameters]
-        finite = torch.tensor([s is None for s in scales], device=device)
-        logarithmic = torch.tensor([isinstance(s, Log) for s in scales], device=device)
-        linear = [s.scaled.tolist() if isinstance(s, Linear) else [0.0, 1.0, 1.0] for s in scales]
+        scales = {j: p.scale for j, p in enumerate(parameters) if isinstance(p, Float) and p.placement is None}
+        linear = {j: scale for j, scale in scales.items() if isinstance(scale, Linear)}
+        logarithmic = {j: scale for j, scale in scales.items() if isinstance(scale, Log)}
+        placements = [p.placement for p in parameters]
+        counts = row([1 if placement is None else placement.count for placement in placements])
+        codes = torch.tensor([p.is_categorical for p in parameters], device=device)
+        top = torch.where(codes, counts - 1, 1.0)
+        steps = torch.where(codes, 1.0, counts - 1)
         return cls(
-            top=row([n - 1 if code else 1 for n, code in zip(counts, codes, strict=True)]),
-            middle=row([0.0 if code else 0.5 for code in codes]),
-            counts=row(counts),
-            steps=row([1 if code else n for n, code in zip(steps, codes, strict=True)]),
-            divisors=row([1 if code else max(n, 1) for n, code in zip(steps, codes, strict=True)]),
-            linear=row([number for column in zip(*linear, strict=True) for number in column]).reshape(3, -1),
-            resolution=row([s.resolution if isinstance(s, Log) else 1.0 for s in scales]),
-            finite=None if all(finite.tolist()) else finite,
-            logarithmic=logarithmic if any(logarithmic.tolist()) else None,
+            bounds=torch.stack([torch.zeros_like(top), top]),
+            middle=torch.where(codes, 0.0, 0.5).to(torch.float64),
+            counts=counts,
+            steps=steps,
+            spans=steps.clamp(min=1.0),
             single=tuple(
-                (j, p.placement) for j, p in enumerate(parameters) if p.placement and _needs_care(p.placement)
+                (j, placement) for j, placement in enumerate(placements) if placement and _is_single(placement)
             ),
+            linear=torch.tensor(list(linear), dtype=torch.int64, device=device),
+            ranges=torch.stack([scale.scaled for scale in linear.values()], -1).to(device) if linear else row([]),
+            logarithmic=torch.tensor(list(logarithmic), dtype=torch.int64, device=device),
+            resolution=row([scale.resolution for scale in logarithmic.values()]),
         )
 
     def snap(self, X: Tensor) -> Tensor:
@@ -75,11 +77,11 @@ class Layout:
         Returns:
             `... x d` float64 numbers on levels, or canonical.
         """
-        X = torch.where(X == INACTIVE, self.middle, X).clamp(min=torch.zeros_like(self.top), max=self.top)
-        levels = (X * self.steps).round() / self.divisors
+        X = torch.where(X == INACTIVE, self.middle, X).clamp(*self.bounds)
+        levels = (X * self.steps).round() / self.spans
         for column, placement in self.single:
             levels[..., column] = placement.level(placement.index(X[..., column]))
-        return self._merge(levels, X)
+        return self._with_continuous(levels, X)
 
     def spread(self, U: Tensor) -> Tensor:
         """Return the encoded numbers of uniform ones, every level of a column with an equal share.
@@ -91,20 +93,20 @@ class Layout:
         """
         U = U.clamp(0.0, 1.0)
         index = torch.minimum((U * self.counts).floor(), self.counts - 1)
-        levels = index / self.divisors
+        levels = index / self.spans
         for column, placement in self.single:
             levels[..., column] = placement.level(index[..., column].long())
-        return self._merge(levels, U)
+        return self._with_continuous(levels, U)
 
-    def _merge(self, levels: Tensor, U: Tensor) -> Tensor:
-        """Return `levels` in the finite columns and canonical `U` in the continuous ones."""
-        if self.finite is None:
-            return levels
-        canonical = settle(torch.where(self.finite, 0.0, U), *self.linear.unbind())
-        if self.logarithmic is not None:
-            canonical = torch.where(self.logarithmic, (U / self.resolution).round() * self.resolution, canonical)
-        return torch.where(self.finite, levels, canonical)
+    def _with_continuous(self, levels: Tensor, U: Tensor) -> Tensor:
+        """Return `levels` with the continuous columns overwritten by canonical numbers next to U."""
+        if len(self.linear):
+            levels.index_copy_(-1, self.linear, settle(U.index_select(-1, self.linear), *self.ranges))
+        if len(self.logarithmic):
+            on_grid = (U.index_select(-1, self.logarithmic) / self.resolution).round() * self.resolution
+            levels.index_copy_(-1, self.logarithmic, on_grid)
+        return levels
 
 
-def _needs_care(placement: Placement) -> bool:
+def _is_single(placement: Placement) -> bool:
     return isinstance(placement, Uneven) or placement.count > ROUNDING_IS_SAFE

@@ -8,30 +8,55 @@ from typing import Any, SupportsFloat
 import torch
 from torch import Tensor
 
-from gpbop.errors import ObjectiveError, ShapeError
+from gpbop.errors import ObjectiveError, ShapeError, explain
+from gpbop.parameters.choices import plain
 from gpbop.space import Space
 
 
-def check_value(value: object) -> float:
+def check_value(value: object, name: str = "value") -> float:
     """Turn a told value into a float; a failed experiment (None, NaN or an infinity) becomes NaN.
 
     Args:
         value: A number, a 0-d array or tensor, or None.
+        name: What the error message calls it.
     Returns:
         The number, or NaN.
     Raises:
         ObjectiveError: If the value is no number.
     """
-    if value is None:
+    number = plain(value)
+    if number is None:
         return math.nan
-    numeric = isinstance(value, SupportsFloat) and not isinstance(value, bool | str | bytes)
-    if not numeric or getattr(value, "ndim", 0):
-        raise ObjectiveError(
-            f"`value` must be a number, or None for a failed experiment; got {value!r} of type {type(value).__name__}. "
-            "Tell the objective's value as a float."
-        )
-    number = float(value)  # type: ignore[arg-type]  # narrowed through `numeric`
-    return number if math.isfinite(number) else math.nan
+    try:
+        if isinstance(number, bool | str | bytes) or getattr(number, "ndim", 0) or not isinstance(number, SupportsFloat):
+            raise TypeError
+        as_float = float(number)
+    except OverflowError:  # an int or a fraction beyond float64 is as good as infinite
+        return math.nan
+    except (TypeError, ValueError):
+        rule, got = "be a number, or None for a failed experiment", f"{value!r} of type {type(value).__name__}"
+        raise ObjectiveError(explain(name, rule, got, "Tell the objective's value as a float.")) from None
+    return as_float if math.isfinite(as_float) else math.nan
+
+
+def check_values(configs: Sequence[object], values: Sequence[object]) -> list[float]:
+    """Turn told values into floats, as `check_value`, and hold them against the number of configs.
+
+    Args:
+        configs: `n` configs.
+        values: `n` values: a list, or a 1-d array or tensor.
+    Returns:
+        `n` floats, NaN for failed experiments.
+    Raises:
+        ObjectiveError: If a value is no number; the message tells which.
+        ShapeError: If there are more configs than values, or fewer.
+    """
+    is_list = isinstance(values, Sequence) and not isinstance(values, str | bytes)
+    if not (is_list or getattr(values, "ndim", 0) == 1) or len(configs) != len(values):
+        got = f"{len(configs)} configs and {len(values)} values" if is_list else repr(values)
+        advice = "Use None as the value of a failed experiment."
+        raise ShapeError(explain("values", "be a list of one value for each config", got, advice))
+    return [check_value(value, f"values[{number}]") for number, value in enumerate(values)]
 
 
 @dataclass(frozen=True)
@@ -40,7 +65,7 @@ class Observations:
 
     Attributes:
         X: `n x d` encoded points.
-        y: `n` values in the objective's units, NaN where the experiment failed.
+        y: `n` values in the objective's units, not finite where the experiment failed.
     """
 
     X: Tensor
@@ -48,10 +73,9 @@ class Observations:
 
     def __post_init__(self) -> None:
         if self.X.ndim != 2 or self.y.shape != self.X.shape[:1]:
-            raise ShapeError(
-                f"`X` must have shape `n x d` and `y` shape `n`; got {tuple(self.X.shape)} and {tuple(self.y.shape)}. "
-                "Encode the configs with space.encode and tell one value for each."
-            )
+            got = f"{tuple(self.X.shape)} and {tuple(self.y.shape)}"
+            advice = "Encode the configs with space.encode and give one value for each."
+            raise ShapeError(explain("`X` and `y`", "have shapes n x d and n", got, advice))
 
     @staticmethod
     def of(
@@ -69,12 +93,7 @@ class Observations:
             ObjectiveError: If a value is no number.
             ShapeError: If there are more configs than values, or fewer.
         """
-        if len(configs) != len(values):
-            raise ShapeError(
-                f"`values` must have one value for each config; got {len(configs)} configs and {len(values)} values. "
-                "Use None as the value of a failed experiment."
-            )
-        y = torch.tensor([check_value(value) for value in values], dtype=torch.float64, device=device)
+        y = torch.tensor(check_values(configs, values), dtype=torch.float64, device=device)
         return Observations(space.encode(configs, device=device), y)
 
     def __len__(self) -> int:
@@ -83,7 +102,7 @@ class Observations:
     @property
     def succeeded(self) -> Tensor:
         """Which of the `n` experiments returned a value."""
-        return ~torch.isnan(self.y)
+        return torch.isfinite(self.y)
 
     def successes(self) -> "Observations":
         """Keep the experiments that returned a value."""

@@ -1,30 +1,23 @@
 """Optimizer: ask for a config, tell what came of it. The one object that keeps state."""
 
-import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, overload
 
 import torch
 from torch import Tensor
 
-from gpbop.acquisition import UCB_BETA, Direction, Question, acquisition, check_acquisition
-from gpbop.designs import check_design, design
-from gpbop.device import guest, resolve_device
-from gpbop.errors import GpbopError, NoTrialsError, SpaceExhausted, StateError, explain
-from gpbop.observations import Observations, check_value
-from gpbop.search import Avoided, maximize_acquisition, unseen
+from gpbop.acquisition import UCB_BETA, Direction
+from gpbop.device import resolve_device
+from gpbop.errors import NoTrialsError, SpaceError, SpaceExhausted, StateError, explain
+from gpbop.ledger import Ledger, plain_configs
+from gpbop.observations import check_value, check_values
+from gpbop.proposal import Proposer
+from gpbop.settings import Settings, check_count
 from gpbop.space import Space
-from gpbop.surrogate import FitState, GaussianProcess, Prediction
-from gpbop.surrogate.factor import BLOCK_BYTES
-from gpbop.surrogate.feasibility import Feasibility
+from gpbop.state import STATE_VERSION, check_version, read_state, write_state
+from gpbop.surrogate import GaussianProcess, Prediction
 from gpbop.trials import Trial
-
-STATE_VERSION = 1
-# Points whose neighbourhoods the search looks at besides the whole space.
-NUM_GOOD = 4
 
 
 class Optimizer:
@@ -42,7 +35,7 @@ class Optimizer:
         repeats: Whether configs may be proposed again, for noisy objectives.
         memory: Most bytes of device memory a step may take for candidates; a default block if absent.
     Raises:
-        AcquisitionError, DeviceError, SpaceError: If an argument is unknown.
+        AcquisitionError, DeviceError, SpaceError: If an argument is not as described.
     Example:
         >>> from gpbop import Float, Optimizer, Space
         >>> optimizer = Optimizer(Space({"x": Float(-1.0, 2.0)}), seed=0)
@@ -67,29 +60,27 @@ class Optimizer:
         repeats: bool = False,
         memory: int | None = None,
     ) -> None:
-        if direction not in ("minimize", "maximize"):
-            raise GpbopError(explain("direction", "be 'minimize' or 'maximize'", repr(direction), "Choose one of the two."))
-        if initial is not None and initial < 1:
-            raise GpbopError(explain("initial", "be at least 1", repr(initial), "A model needs a first experiment."))
-        resolve_device(device)
-        self.space = space
-        self._acquisition = check_acquisition(acquisition)
-        self._direction: Direction = direction
-        self._design = check_design(design)
-        self._initial = initial
-        self._device = device
-        self._seed = seed
-        self._beta = beta
-        self._repeats = repeats
-        self._memory = memory
-        self._trials: list[Trial] = []
-        self._X = torch.empty(0, space.d, dtype=torch.float64)
-        self._asks = 0
-        self._fit_state: FitState | None = None
-        self._gp: GaussianProcess | None = None
-        self._first: Tensor | None = None
+        settings = Settings(
+            acquisition=acquisition,
+            direction=direction,
+            design=design,
+            initial=initial,
+            device=device,
+            seed=seed,
+            beta=beta,
+            repeats=repeats,
+            memory=memory,
+        )
+        if not isinstance(space, Space):
+            raise SpaceError(explain("space", "be a Space", repr(space), "Write Space({'x': Float(0.0, 1.0)})."))
+        self._begin(space, settings, Ledger(space.d), Proposer(space, settings))
 
-    # -- asking ----------------------------------------------------------------------------------------------------------
+    def _begin(self, space: Space, settings: Settings, ledger: Ledger, proposer: Proposer) -> None:
+        resolve_device(settings.device)
+        self.space = space
+        self._settings = settings
+        self._ledger = ledger
+        self._proposer = proposer
 
     @overload
     def ask(self) -> dict[str, Any]: ...
@@ -106,73 +97,31 @@ class Optimizer:
         Args:
             q: How many configs to propose, to run side by side.
         Returns:
-            A config, or a list of q configs.
+            A config, or a list of q configs, which are the caller's to change.
         Raises:
-            SpaceExhausted: If every config was told or is pending. With q, only if there is none at all to propose; a shorter list
-                is returned if the space ends in between.
+            SpaceExhausted: If every config was told or is pending, and `repeats` is off. With q, only if there is none at all to
+                propose; a shorter list is returned if the space ends in between.
         """
         if q is None:
             return self._ask_one()
-        if q < 1:
-            raise GpbopError(explain("q", "be at least 1", repr(q), "Leave it out for one config."))
-        configs = [self._ask_one()]
-        while len(configs) < q:
-            try:
+        q = check_count("q", q, "Leave it out for one config.")
+        before = len(self._ledger)
+        try:
+            configs = [self._ask_one()]
+            while len(configs) < q:
                 configs.append(self._ask_one())
-            except SpaceExhausted:
-                break
-        return configs
+        except SpaceExhausted:
+            if len(self._ledger) == before:
+                raise
+        except BaseException:
+            self._ledger.withdraw(before)  # nobody will run what was never returned
+            raise
+        return [trial.copy().config for trial in self._ledger.trials[before:]]
 
     def _ask_one(self) -> dict[str, Any]:
-        x = self._propose()
-        config = self.space.decode(x)[0]
-        self._asks += 1
-        self._record(Trial(len(self._trials), config), x)
-        return config
-
-    def _propose(self) -> Tensor:
-        """Return the next point, `1 x d`."""
-        design = self._design_rows()
-        avoided = Avoided(self._X)
-        if len(self._trials) < len(design):
-            new = avoided.new(design).nonzero()
-            if len(new):
-                return design[new[0]]
-        if not any(trial.state == "complete" for trial in self._trials):
-            return unseen(self.space, avoided, self._step_seed())
-        return self._propose_by_model()
-
-    def _propose_by_model(self) -> Tensor:
-        gp = self._fitted()
-        with guest(gp.device, len(gp.y)):
-            told = self._told()
-            pending = self._X[self._in_state("pending")]
-            question = Question(gp, self._direction, pending, beta=self._beta, seed=self._step_seed())
-            feasibility = None
-            if not bool(told.succeeded.all()):
-                feasibility = Feasibility.of(gp.factor.form, told.X.to(gp.X), told.succeeded)
-            value = acquisition(self._acquisition, question, feasibility)
-            order = gp.y.argsort(descending=self._direction == "maximize", stable=True)
-            found = maximize_acquisition(
-                value,
-                self.space,
-                X_avoid=self._X.to(gp.X),
-                X_good=gp.X[order[:NUM_GOOD]],
-                repeats=self._repeats,
-                seed=self._step_seed(),
-            )
-        return found.x.cpu()
-
-    def _design_rows(self) -> Tensor:
-        if self._first is None:
-            default = None if self._design == "corners" else max(4, self.space.d + 1)
-            self._first = design(self._design, self.space, self._initial or default, self._seed)
-        return self._first
-
-    def _step_seed(self) -> int:
-        return self._seed * 1_000_003 + self._asks
-
-    # -- telling ---------------------------------------------------------------------------------------------------------
+        x = self._proposer.propose(self._ledger)
+        self._ledger.ask(self.space.decode(x)[0], x)
+        return self._ledger.trials[-1].copy().config
 
     def tell(self, config: Mapping[str, Any], value: float | None, *, reason: str | None = None) -> None:
         """Record what came of a config, asked or not, in any order.
@@ -185,29 +134,41 @@ class Optimizer:
             ConfigError: If the config does not belong to the space; nothing is recorded then.
             ObjectiveError: If the value is no number; nothing is recorded then.
         """
-        number = check_value(value)
-        x = self.space.encode([config])
-        if number != number and value is not None and reason is None:
-            reason = f"the value was {value}"
-        asked = (self._X == x).all(-1) & self._in_state("pending")
-        if bool(asked.any()):
-            i = int(asked.nonzero()[0])
-            self._trials[i] = self._trials[i].told(number, reason)
-        else:
-            told = _plain(self.space, config, x)
-            self._record(Trial(len(self._trials), told).told(number, reason), x)
-        self._gp = None
+        X = self.space.encode([config])
+        self._record([config], X, [value], [check_value(value)], reason)
 
-    def _record(self, trial: Trial, x: Tensor) -> None:
-        self._trials.append(trial)
-        self._X = torch.cat([self._X, x.cpu()])
+    def tell_many(self, configs: Sequence[Mapping[str, Any]], values: Sequence[float | None]) -> None:
+        """Record what came of many configs at once, results made before gpbop for instance; all of them or, on an error, none.
 
-    # -- what is known ---------------------------------------------------------------------------------------------------
+        Args:
+            configs: `n` configs of the space.
+            values: `n` values, as `tell` takes them: a list, or a 1-d array or tensor.
+        Raises:
+            ConfigError: If a config does not belong to the space.
+            ObjectiveError: If a value is no number.
+            ShapeError: If there are more configs than values, or fewer.
+        """
+        X = self.space.encode(configs)
+        self._record(configs, X, values, check_values(configs, values), None)
+
+    def _record(
+        self,
+        configs: Sequence[Mapping[str, Any]],
+        X: Tensor,
+        given: Sequence[object],
+        values: Sequence[float],
+        reason: str | None,
+    ) -> None:
+        own = plain_configs(self.space, configs, X)
+        known = None if reason is None else str(reason)
+        reasons = [known or ("no value" if was is None else f"the value was {was}") for was in given]
+        for config, row, value, why in zip(own, X.tolist(), values, reasons, strict=True):
+            self._ledger.tell(config, row, value, why)
 
     @property
     def trials(self) -> list[Trial]:
         """All trials, in the order of asking and telling."""
-        return list(self._trials)
+        return [trial.copy() for trial in self._ledger.trials]
 
     @property
     def best(self) -> Trial:
@@ -216,17 +177,10 @@ class Optimizer:
         Raises:
             NoTrialsError: If no experiment has finished.
         """
-        complete = [trial for trial in self._trials if trial.value is not None]
-        if not complete:
-            reasons = [trial.reason for trial in self._trials if trial.reason]
-            failed = f", {len(reasons)} failed, the last because: {reasons[-1]}" if reasons else ""
-            raise NoTrialsError(
-                f"`best` must have a finished experiment to choose from; got {len(self._trials)} trials{failed}. "
-                "Tell a value first."
-            )
+        complete = self._complete()
         values = [trial.value for trial in complete if trial.value is not None]
-        best = min(values) if self._direction == "minimize" else max(values)
-        return complete[values.index(best)]
+        best = min(values) if self._settings.direction == "minimize" else max(values)
+        return complete[values.index(best)].copy()
 
     @property
     def gp(self) -> GaussianProcess:
@@ -235,11 +189,11 @@ class Optimizer:
         Raises:
             NoTrialsError: If no experiment has finished.
         """
-        _ = self.best
-        return self._fitted()
+        self._complete()
+        return self._proposer.fit(self._ledger)
 
     def predict(self, configs: Sequence[Mapping[str, Any]], *, observation_noise: bool = False) -> Prediction:
-        """Predict the objective.
+        """Predict the objective; what is asked next does not depend on it.
 
         Args:
             configs: `m` configs.
@@ -247,127 +201,80 @@ class Optimizer:
         Returns:
             `m` means and `m` standard deviations, in the objective's units, on the CPU.
         Raises:
+            ConfigError: If a config does not belong to the space.
             NoTrialsError: If no experiment has finished.
         """
-        return self.gp.predict(configs, observation_noise=observation_noise)
+        X = self.space.encode(configs)
+        self._complete()
+        return self._proposer.predict(self._ledger, X, observation_noise)
 
-    def _told(self) -> Observations:
-        told = ~self._in_state("pending")
-        values = [trial.value for trial in self._trials if trial.state != "pending"]
-        y = torch.tensor([float("nan") if value is None else value for value in values], dtype=torch.float64)
-        return Observations(self._X[told], y)
-
-    def _in_state(self, state: str) -> Tensor:
-        return torch.tensor([trial.state == state for trial in self._trials], dtype=torch.bool)
-
-    def _fitted(self) -> GaussianProcess:
-        if self._gp is not None:
-            return self._gp
-        successes = self._told().successes()
-        device = resolve_device(self._device, len(successes))
-        with guest(device, len(successes)):
-            on_device = Observations(successes.X.to(device), successes.y.to(device))
-            gp = GaussianProcess.of(self.space, on_device, warm=self._fit_state, seed=self._seed)
-            gp = gp.with_memory(self._memory or BLOCK_BYTES)
-        self._fit_state = gp.fit_state
-        if device.type == "cpu":
-            self._gp = gp
-        return gp
-
-    # -- saving ----------------------------------------------------------------------------------------------------------
+    def _complete(self) -> list[Trial]:
+        complete = self._ledger.in_state("complete")
+        if not complete:
+            failed = self._ledger.in_state("failed")
+            because = f", {len(failed)} failed, the last because: {failed[-1].reason}" if failed else ""
+            got = f"{len(self._ledger)} trials{because}"
+            raise NoTrialsError(explain("optimizer", "have a finished experiment", got, "Tell a value first."))
+        return complete
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the whole state as JSON values; the same state gives the same bytes."""
+        """Return the whole state as JSON values; the same state gives the same ones."""
         return {
             "gpbop": STATE_VERSION,
             "space": self.space.to_dict(),
-            "acquisition": self._acquisition,
-            "direction": self._direction,
-            "design": self._design,
-            "initial": self._initial,
-            "device": str(self._device),
-            "seed": self._seed,
-            "beta": self._beta,
-            "repeats": self._repeats,
-            "memory": self._memory,
-            "asks": self._asks,
-            "trials": [trial.to_dict() for trial in self._trials],
-            "fit": None if self._fit_state is None else self._fit_state.to_dict(),
+            "settings": self._settings.to_dict(),
+            "trials": [trial.to_dict() for trial in self._ledger.trials],
+            "fit": self._proposer.to_dict(),
         }
 
     @staticmethod
-    def from_dict(state: Mapping[str, Any], *, space: Space | None = None) -> "Optimizer":
+    def from_dict(
+        state: Mapping[str, Any], *, space: Space | None = None, device: str | torch.device | None = None
+    ) -> "Optimizer":
         """Restore what `to_dict` returned; the optimizer goes on as if it had never stopped.
 
         Args:
             state: The state.
             space: The space it must belong to; any if absent.
+            device: Where to go on; where it was if absent.
         Raises:
             StateError: If the state is corrupt, or of another space or a newer gpbop.
+            DeviceError: If the device is absent from this machine.
         """
-        if not isinstance(state, Mapping) or state.get("gpbop") != STATE_VERSION:
-            found = state.get("gpbop") if isinstance(state, Mapping) else type(state).__name__
-            raise StateError(
-                explain("state", f"be a gpbop state of version {STATE_VERSION}", repr(found), "Use a file that gpbop saved.")
-            )
+        check_version(state)
         try:
             own = Space.from_dict(state["space"])
-            settings = ("acquisition", "direction", "design", "initial", "device", "seed", "beta", "repeats", "memory")
-            optimizer = Optimizer(own, **{key: state[key] for key in settings})
-            trials = [Trial.from_dict(i, trial) for i, trial in enumerate(state["trials"])]
-            optimizer._X = own.encode([trial.config for trial in trials])
-            optimizer._trials = trials
-            optimizer._asks = int(state["asks"])
-            optimizer._fit_state = None if state["fit"] is None else FitState.from_dict(state["fit"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise StateError(
-                explain("state", "be complete", f"a damaged one ({type(error).__name__}: {error})", "Use an earlier copy.")
-            ) from error
+            settings = Settings.from_dict(state["settings"] if device is None else state["settings"] | {"device": device})
+            ledger = Ledger.of(own, [Trial.from_dict(i, trial) for i, trial in enumerate(state["trials"])])
+            proposer = Proposer(own, settings)
+            proposer.restore(state["fit"], ledger)
+        except Exception as error:  # damage has no end of forms
+            got = f"a damaged one ({type(error).__name__}: {error})"
+            raise StateError(explain("state", "be one that gpbop saved", got, "Use an earlier copy.")) from error
         if space is not None and space != own:
-            raise StateError(
-                explain("state", "belong to the given space", f"one of {list(own.names)}", "Load it with its own space.")
-            )
+            advice = "Load it with the space it was made with, or start a new Optimizer and tell it the old trials."
+            raise StateError(explain("state", f"belong to {space!r}", repr(own), advice))
+        optimizer = Optimizer.__new__(Optimizer)
+        optimizer._begin(own, settings, ledger, proposer)
         return optimizer
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the state as JSON, beside the old file first and then in its place: a crash leaves the old one whole."""
-        path = Path(path)
-        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=path.name, suffix=".tmp", delete=False
-        ) as file:
-            try:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                os.replace(file.name, path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-
-    @staticmethod
-    def load(path: str | os.PathLike[str], *, space: Space | None = None) -> "Optimizer":
-        """Read what `save` wrote.
+        """Write the state as JSON; if that fails half-way, the old file stays whole.
 
         Args:
             path: The file.
-            space: The space it must belong to; any if absent.
         Raises:
-            StateError: If the file is corrupt, truncated, or of another space.
+            OSError: If it cannot be written.
         """
-        try:
-            state = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise StateError(
-                explain("path", "hold a whole JSON state", f"{os.fspath(path)} ({error})", "Use an earlier copy.")
-            ) from error
-        return Optimizer.from_dict(state, space=space)
+        write_state(path, self.to_dict())
 
+    @staticmethod
+    def load(
+        path: str | os.PathLike[str], *, space: Space | None = None, device: str | torch.device | None = None
+    ) -> "Optimizer":
+        """Read what `save` wrote; arguments and exceptions as for `from_dict`.
 
-def _plain(space: Space, config: Mapping[str, Any], x: Tensor) -> dict[str, Any]:
-    """Return a told config as plain JSON values without inactive parameters; continuous values to the last bit as told."""
-    decoded = space.decode(x)[0]
-    continuous = {name for name, p in space.parameters.items() if p.count == float("inf")}
-    return {name: float(config[name]) if name in continuous else value for name, value in decoded.items()}
-
-
+        Raises:
+            OSError: If the file cannot be read.
+        """
+        return Optimizer.from_dict(read_state(path), space=space, device=device)

@@ -23,6 +23,7 @@ PERTURBED = 256
 RESTARTS = 6
 ROUNDS = 8
 MAX_STEPS = 40
+FIRST_STEP = 0.1  # of the unit cube
 TOLERANCE = 1e-5
 # Finite parameters with more levels than this are moved by steps of 1, 2, 4, ... levels instead of to every level.
 MOST_LEVELS = 24
@@ -91,8 +92,11 @@ def maximize_acquisition(
         raw = torch.cat([raw, _perturb(space, X_good, PERTURBED, generator)])
     with torch.no_grad():
         raw_values = value(raw)
+    raw_values = raw_values.nan_to_num(nan=-torch.inf)
     best = raw_values.topk(min(RESTARTS, len(raw))).indices
-    X, values = _climb(value, space, raw[best], raw_values[best], generator)
+    # Acquisition functions differ in size by orders of magnitude; what is worth a step is judged by how much they vary.
+    spread = raw_values[torch.isfinite(raw_values)].std().nan_to_num(0.0).clamp(1e-12, 1.0)
+    X, values = _climb(value, space, raw[best], raw_values[best], TOLERANCE * float(spread), generator)
     X = space.canonicalize(X)  # gradient steps end between the numbers that values encode to
     return _first_new(torch.cat([X, raw]), torch.cat([values, raw_values]), space, avoided, seed)
 
@@ -156,7 +160,7 @@ def _perturb(space: Space, X_good: Tensor, m: int, generator: torch.Generator) -
 
 
 def _climb(
-    value: Acquisition, space: Space, X: Tensor, values: Tensor, generator: torch.Generator
+    value: Acquisition, space: Space, X: Tensor, values: Tensor, tolerance: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Alternate gradient steps and finite moves until neither improves any start."""
     moves = _Moves(space, X)
@@ -164,21 +168,28 @@ def _climb(
     for _ in range(ROUNDS):
         before = values.clone()
         if moves.continuous:
-            X[going], values[going] = _ascend(value, X[going], values[going], moves.continuous)
+            X[going], values[going] = _ascend(value, X[going], values[going], moves.continuous, tolerance)
         if moves.finite:
             X[going], values[going] = _best_moves(value, X[going], values[going], moves, generator)
-        going = values > before + TOLERANCE
+        going = values > before + tolerance
         if not moves.finite or not bool(going.any()):
             break
     return X, values
 
 
-def _ascend(value: Acquisition, X: Tensor, values: Tensor, continuous: list[int]) -> tuple[Tensor, Tensor]:
+def _ascend(
+    value: Acquisition, X: Tensor, values: Tensor, continuous: list[int], tolerance: float
+) -> tuple[Tensor, Tensor]:
     """Move the active continuous columns uphill, all starts at once."""
     active = X[:, continuous] >= 0.0
     bounds = torch.stack([X.new_zeros(len(continuous)), X.new_ones(len(continuous))])
     found = minimize_batch(
-        value.ascent(X, continuous), X[:, continuous].clamp_min(0.0), bounds, max_evaluations=MAX_STEPS, tolerance=TOLERANCE
+        value.ascent(X, continuous),
+        X[:, continuous].clamp_min(0.0),
+        bounds,
+        first_step=FIRST_STEP,
+        max_evaluations=MAX_STEPS,
+        tolerance=tolerance,
     )
     better = -found.value > values
     moved = X.clone()

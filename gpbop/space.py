@@ -4,21 +4,20 @@ An encoded point is a row of `d` float64 numbers, one column per parameter in th
 in [0, 1], categorical ones a code 0..K-1, and INACTIVE = -1 where the config does not have the parameter.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from gpbop.conditions import Conditions
+from gpbop.configs import Config as Config
+from gpbop.configs import decode, encode
 from gpbop.enumeration import Node, enumerate_space
 from gpbop.errors import ConfigError, ShapeError, SpaceError, explain
 from gpbop.layout import Layout
 from gpbop.parameters import INACTIVE, Categorical, Float, Integer, Json, Ordinal, Parameter
-from gpbop.parameters.choices import suggest
-
-Config = dict[str, Json]
 
 KINDS: dict[str, type[Parameter]] = {kind.__name__: kind for kind in (Float, Integer, Ordinal, Categorical)}
 GRID_CHUNK = 1024  # configs that `grid` decodes at a time
@@ -69,8 +68,7 @@ class Space:
     @property
     def bounds(self) -> Tensor:
         """`2 x d` least and greatest encoded values of active parameters."""
-        top = self._layout(torch.device("cpu")).top
-        return torch.stack([torch.zeros_like(top), top])
+        return self._layout(torch.device("cpu")).bounds.clone()
 
     @property
     def size(self) -> int | float:
@@ -88,16 +86,7 @@ class Space:
         Raises:
             ConfigError: If a parameter is unknown or missing, or cannot have the value given.
         """
-        self._check_names(configs)
-        X = torch.full((len(configs), self.d), INACTIVE, dtype=torch.float64)
-        active = torch.ones(X.shape, dtype=torch.bool)
-        conditional = self._conditions.order
-        for column in [*(j for j in range(self.d) if j not in self._conditions.of), *conditional]:
-            if column in self._conditions.of:
-                active[:, column] = self._conditions.column_activity(column, X, active)
-            rows = active[:, column].nonzero().squeeze(-1)
-            X[rows, column] = self._encode_column(column, configs, rows.tolist())
-        return X.to(device)
+        return encode(configs, self.parameters, self._conditions).to(device)
 
     def decode(self, X: Tensor) -> list[Config]:
         """Return the configs of encoded rows; of other rows, those of the nearest valid ones.
@@ -113,13 +102,7 @@ class Space:
         self._check_shape(X)
         if X.ndim != 2:
             raise ShapeError(explain("X", f"have shape n x {self.d}", str(tuple(X.shape)), "Write X.reshape(-1, d)."))
-        X = self.canonicalize(X.detach().cpu())
-        active = X != INACTIVE
-        columns = [self._decode_column(j, X[:, j], active[:, j]) for j in range(self.d)]
-        rows = zip(*columns, strict=True)
-        if not self._conditions.of:
-            return [dict(zip(self.names, row, strict=True)) for row in rows]
-        return [{k: v for k, v in zip(self.names, row, strict=True) if v is not _ABSENT} for row in rows]
+        return decode(self.canonicalize(X.cpu()), self.parameters)
 
     def activity(self, X: Tensor) -> Tensor:
         """Return which parameters the configs of rows have, as their parents' columns say.
@@ -138,8 +121,9 @@ class Space:
     def canonicalize(self, X: Tensor) -> Tensor:
         """Return the valid encoded rows nearest to any real rows.
 
-        Finite parameters go to their nearest level, all are clamped to their bounds, and inactive ones become -1. An active
-        parameter that holds -1 gets its level next to the middle; a categorical one, code 0. Encoded rows stay as they are.
+        Finite parameters go to their nearest level, all are clamped to their bounds, and inactive ones become -1. An
+        active parameter that holds -1 gets its level next to the middle; a categorical one, code 0. Encoded rows stay
+        as they are.
 
         Args:
             X: `... x d` real rows.
@@ -237,14 +221,17 @@ class Space:
             raise SpaceError(explain("state", "name every parameter once", names, "Save the space again."))
         return cls(parameters)
 
+    @override
     def __eq__(self, other: object) -> bool:
         """Compare names, order and parameters."""
         return isinstance(other, Space) and list(self.parameters.items()) == list(other.parameters.items())
 
+    @override
     def __hash__(self) -> int:
         """Hash names, order and parameters."""
         return hash(tuple(self.parameters.items()))
 
+    @override
     def __repr__(self) -> str:
         """Return the call that builds the space."""
         return f"Space({self.parameters!r})"
@@ -283,38 +270,3 @@ class Space:
             raise ConfigError(
                 explain(name, "hold no NaN", f"{int(X.isnan().sum())} of them", "Look where it was made.")
             )
-
-    def _check_names(self, configs: Sequence[Mapping[str, object]]) -> None:
-        if isinstance(configs, Mapping) or not isinstance(configs, Sequence):
-            raise ConfigError(explain("configs", "be a list of dicts", repr(configs), "Write [config]."))
-        for number, config in enumerate(configs):
-            if not isinstance(config, Mapping):
-                raise ConfigError(explain(f"configs[{number}]", "be a dict", repr(config), "Map names to values."))
-            for name in config:
-                if name not in self.parameters:
-                    rule, advice = "hold parameters of the space only", suggest(name, self.names)
-                    raise ConfigError(explain(f"configs[{number}]", rule, repr(name), advice))
-
-    def _encode_column(self, column: int, configs: Sequence[Mapping[str, object]], rows: list[int]) -> Tensor:
-        name = self.names[column]
-        for row in rows:
-            if name not in configs[row]:
-                advice = f"Add a value for {self._columns[column]!r}."
-                raise ConfigError(
-                    explain(f"configs[{row}]", f"hold the parameter {name!r}", repr(configs[row]), advice)
-                )
-        labels = [f"configs[{row}][{name!r}]" for row in rows]
-        return self._columns[column].encode_all([configs[row][name] for row in rows], labels)
-
-    def _decode_column(self, column: int, encoded: Tensor, active: Tensor) -> list[object]:
-        """Return one value a row, `_ABSENT` where the parameter is inactive."""
-        values = self._columns[column].decode_all(encoded[active])
-        if len(values) == len(encoded):
-            return values
-        filled: list[object] = [_ABSENT] * len(encoded)
-        for row, value in zip(active.nonzero().squeeze(-1).tolist(), values, strict=True):
-            filled[row] = value
-        return filled
-
-
-_ABSENT = object()  # what `_decode_column` puts where there is no value, since None may be one

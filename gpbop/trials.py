@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from gpbop.errors import StateError
+from gpbop.errors import StateError, explain
+from gpbop.parameters.choices import copy
 
 TrialState = Literal["pending", "complete", "failed"]
 
@@ -19,7 +20,7 @@ class Trial:
         config: Its config, inactive parameters left out.
         state: "pending" until told; then "complete", or "failed" when there was no finite value.
         value: The objective's value, None unless complete.
-        reason: Why it failed.
+        reason: Why it failed, None unless failed.
     """
 
     number: int
@@ -34,9 +35,13 @@ class Trial:
             return replace(self, state="failed", value=None, reason=reason or "no finite value")
         return replace(self, state="complete", value=value, reason=None)
 
+    def copy(self) -> "Trial":
+        """Return this trial with a config of its own, which the caller may change."""
+        return replace(self, config=copy(self.config))
+
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
-        known = {"config": self.config, "state": self.state, "value": self.value, "reason": self.reason}
+        known = {"config": copy(self.config), "state": self.state, "value": self.value, "reason": self.reason}
         return {key: value for key, value in known.items() if value is not None}
 
     @staticmethod
@@ -46,11 +51,19 @@ class Trial:
         Raises:
             StateError: If it is no trial.
         """
-        trial = Trial(number, dict(state["config"]), state["state"], state.get("value"), state.get("reason"))
-        complete = trial.state == "complete" and isinstance(trial.value, int | float)
-        if not complete and not (trial.state in ("pending", "failed") and trial.value is None):
-            raise StateError(
-                f"`trials[{number}]` must be pending, failed, or complete with a number; got {trial.state!r} with "
-                f"{trial.value!r}. Use the file as gpbop saved it."
-            )
-        return trial
+        if not isinstance(state, Mapping) or not isinstance(state.get("config"), Mapping):
+            raise _damaged(number, "be a dict with a config", state)
+        value, reason = state.get("value"), state.get("reason")
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        match state.get("state"):
+            case "pending" if value is None and reason is None:
+                return Trial(number, copy(dict(state["config"])))
+            case "complete" if is_number and reason is None:
+                return Trial(number, copy(dict(state["config"])), "complete", float(value))
+            case "failed" if value is None and isinstance(reason, str):
+                return Trial(number, copy(dict(state["config"])), "failed", None, reason)
+        raise _damaged(number, "be pending, complete with a finite number, or failed with a reason", state)
+
+
+def _damaged(number: int, rule: str, state: object) -> StateError:
+    return StateError(explain(f"trials[{number}]", rule, repr(state), "Use the state as gpbop saved it."))

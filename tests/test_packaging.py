@@ -129,6 +129,7 @@ for name in gpbop.__all__:
 IMPORT_KEEPS_GLOBAL_STATE = """
 import random, warnings
 import botorch, gpytorch, linear_operator, numpy, torch
+import scipy.sparse, scipy.special  # they add warning filters of their own when they are first imported
 
 def settings(module):
     names = ("_state", "_global_value", "_global_float_value", "_global_double_value", "_global_half_value")

@@ -1,16 +1,18 @@
 """What a parameter of any kind offers: it checks values, and carries them to one float64 column and back.
 
-The finite ones number their values: *level* i in 0..count-1 is a value, and a `Placement` says where it stands in the column.
-Numeric columns are in [0, 1], categorical ones hold codes.
+The finite ones number their values: *level* i in 0..count-1 is a value, and a `Placement` says where it
+stands in the column. Numeric columns are in [0, 1], categorical ones hold codes.
 """
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from gpbop.errors import SpaceError, explain
 from gpbop.parameters.choices import Json, copy, distinct, identity, plain
@@ -19,7 +21,7 @@ from gpbop.parameters.placements import Codes, Placement
 INACTIVE = -1.0  # the encoded value of a parameter that its config does not have
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Parameter(ABC):
     """What a parameter of any kind offers; the classes below are the kinds.
 
@@ -40,10 +42,10 @@ class Parameter(ABC):
         lists = {parent: list(distinct(values, f"when[{parent!r}]")) for parent, values in self.when.items()}
         object.__setattr__(self, "when", lists or None)
 
-    @property
-    @abstractmethod
+    @cached_property
     def placement(self) -> Placement | None:
         """Where the levels stand in the column; None for a continuous parameter."""
+        return self._place()
 
     @property
     def count(self) -> int | float:
@@ -85,27 +87,31 @@ class Parameter(ABC):
         Raises:
             ConfigError: If the parameter cannot hold the value.
         """
-        return float(self.encode_all([value], ["value"])[0])
+        return float(self.encode_all([value])[0])
 
     def decode(self, encoded: float) -> Json:
         """Return the value of one encoded float; of any other number, that of the nearest valid one."""
         return self.decode_all(torch.tensor([encoded], dtype=torch.float64))[0]
 
-    def encode_all(self, values: Sequence[object], names: Sequence[str]) -> Tensor:
+    def encode_all(self, values: Sequence[object], name: str = "value") -> Tensor:
         """Return the `m` encoded values of `m` values, on the CPU.
 
         Args:
             values: `m` values.
-            names: `m` names for them in the error message.
+            name: What the error message calls them.
         Raises:
             ConfigError: If the parameter cannot hold one of them.
         """
-        levels = [self.level_of(plain(value), name) for value, name in zip(values, names, strict=True)]
+        levels = [self.level_of(plain(value), name) for value in values]
         return self.level(torch.tensor(levels, dtype=torch.int64))
 
     def decode_all(self, column: Tensor) -> list[Json]:
         """Return the `m` values of `m` encoded ones on the CPU."""
         return [self.value_of(level) for level in self.index(column).tolist()]
+
+    @abstractmethod
+    def _place(self) -> Placement | None:
+        """Return the placement; called once."""
 
     @abstractmethod
     def level_of(self, value: object, name: str) -> int:
@@ -128,10 +134,21 @@ class Parameter(ABC):
     def _key(self) -> Hashable:
         return identity(self.to_dict())
 
+    @override
+    def __repr__(self) -> str:
+        """Return the call that builds the parameter."""
+        arguments = [copy(getattr(self, item.name)) for item in fields(self) if not item.kw_only]
+        named = {item.name: getattr(self, item.name) for item in fields(self) if item.kw_only}
+        defaults = {item.name: item.default for item in fields(self)}
+        changed = [f"{name}={value!r}" for name, value in named.items() if value != defaults[name]]
+        return f"{type(self).__name__}({', '.join([*map(repr, arguments), *changed])})"
+
+    @override
     def __eq__(self, other: object) -> bool:
         """Compare type and arguments; True and 1 are different choices."""
         return isinstance(other, Parameter) and self._key() == other._key()
 
+    @override
     def __hash__(self) -> int:
         """Hash type and arguments."""
         return hash(self._key())

@@ -39,7 +39,7 @@ class _Listed(Parameter):
         return copy(value) if isinstance(value, list | dict) else value
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Ordinal(_Listed):
     """One of the values, whose order means something: value i of K is encoded as i / (K - 1).
 
@@ -64,14 +64,12 @@ class Ordinal(_Listed):
     def listed(self) -> tuple[Json, ...]:
         return tuple(self.values)
 
-    @cached_property
     @override
-    def placement(self) -> Placement:
-        """Even."""
+    def _place(self) -> Placement:
         return Even(len(self.values))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Categorical(_Listed):
     """One of the choices, in no order: choice i is encoded as the code i.
 
@@ -96,8 +94,6 @@ class Categorical(_Listed):
     def listed(self) -> tuple[Json, ...]:
         return tuple(self.choices)
 
-    @cached_property
     @override
-    def placement(self) -> Placement:
-        """Codes."""
+    def _place(self) -> Placement:
         return Codes(len(self.choices))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from gpbop.errors import ConfigError, SpaceError, explain
+from gpbop.errors import ConfigError, explain
 from gpbop.parameters.base import Parameter
 from gpbop.parameters.bounds import STEP_TOLERANCE, check_bounds, check_step, decimal, finite_float, told_number, whole
 from gpbop.parameters.choices import Json, plain
@@ -18,12 +18,13 @@ from gpbop.parameters.placements import Even, Placement, Uneven
 from gpbop.parameters.scales import Linear, Log, Scale, shortest
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Float(Parameter):
     """A real number in [low, high], both included; with a step, one of low, low + step, ..., high.
 
-    A number typed with up to 15 digits comes back as typed, see `gpbop.parameters.scales` for the exact promise. Stepped values are the decimals a person expects (0.3,
-    not 0.30000000000000004), and a told value within 1e-9 of a step counts as on it.
+    A number typed with up to 15 digits comes back from its encoding as typed; `gpbop.parameters.scales` has the exact
+    promise. Stepped values are the decimals a person expects (0.3, not 0.30000000000000004), and a told value within
+    1e-9 of a step counts as on it.
 
     Args:
         low: The least value.
@@ -69,10 +70,8 @@ class Float(Parameter):
         q = math.lcm(low.denominator, spacing.denominator)
         return int(low * q), int(spacing * q), q
 
-    @cached_property
     @override
-    def placement(self) -> Placement | None:
-        """None without a step; else even, or on the log scale."""
+    def _place(self) -> Placement | None:
         if self.step is None:
             return None
         return (
@@ -80,11 +79,10 @@ class Float(Parameter):
         )
 
     @override
-    def encode_all(self, values: Sequence[object], names: Sequence[str]) -> Tensor:
+    def encode_all(self, values: Sequence[object], name: str = "value") -> Tensor:
         if self.placement is not None:
-            return super().encode_all(values, names)
-        told = zip(values, names, strict=True)
-        numbers = [float(told_number(plain(value), name, self.low, self.high)) for value, name in told]
+            return super().encode_all(values, name)
+        numbers = [float(told_number(plain(value), name, self.low, self.high)) for value in values]
         return self.scale.unit(torch.tensor(numbers, dtype=torch.float64))
 
     @override
@@ -117,7 +115,7 @@ class Float(Parameter):
         return (a + level * b) / q  # of two ints: rounded once, to nearest
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Integer(Parameter):
     """A whole number in [low, high], both included; with a step, one of low, low + step, ..., high. 3.0 counts as 3.
 
@@ -147,10 +145,8 @@ class Integer(Parameter):
         check_step(self.low, self.high, self.step)
         _ = self.placement  # checks that a log scale keeps the levels apart
 
-    @cached_property
     @override
-    def placement(self) -> Placement:
-        """Even, or on the log scale."""
+    def _place(self) -> Placement:
         count = (self.high - self.low) // self.step + 1
         return Uneven(count, Log(self.low, self.high), self.value_of) if self.log else Even(count)
 

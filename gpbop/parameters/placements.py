@@ -4,13 +4,14 @@ A level is an integer 0..count-1. `level` carries levels to encoded numbers and 
 encoded number; index(level(i)) == i for every i.
 """
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from gpbop.errors import SpaceError, explain
 from gpbop.parameters.scales import Log
@@ -20,47 +21,48 @@ ROUNDING_IS_SAFE = 2**51  # up to this count, rounding u (count - 1) finds the l
 LEAST_LOG_GAP = 2.0**-50  # between two levels on a log scale, whose places are rounded to about 2^-52
 
 
-class Placement(Protocol):
-    """What a finite parameter asks of its placement."""
+@dataclass(frozen=True)
+class Placement(ABC):
+    """What a finite parameter asks of its placement.
 
-    @property
-    def count(self) -> int:
-        """The number of levels."""
+    Args:
+        count: The number of levels.
+    """
 
+    count: int
+
+    @abstractmethod
     def level(self, index: Tensor) -> Tensor:
         """Return the encoded float64 numbers of int64 levels, of the same shape and device."""
 
+    @abstractmethod
     def index(self, column: Tensor) -> Tensor:
         """Return the int64 level nearest to each encoded number, of the same shape and device."""
 
 
 @dataclass(frozen=True)
-class Codes:
+class Codes(Placement):
     """Level i stands at i: a categorical parameter."""
 
-    count: int
-
+    @override
     def level(self, index: Tensor) -> Tensor:
-        """Return the levels as float64."""
         return index.to(torch.float64)
 
+    @override
     def index(self, column: Tensor) -> Tensor:
-        """Return the nearest code."""
         return column.round().clamp(0, self.count - 1).long()
 
 
 @dataclass(frozen=True)
-class Even:
+class Even(Placement):
     """Level i stands at i / (count - 1), and a single level at 0."""
 
-    count: int
-
+    @override
     def level(self, index: Tensor) -> Tensor:
-        """Return i / (count - 1)."""
         return index.to(torch.float64) / torch.tensor(max(self.count - 1, 1), dtype=torch.float64, device=index.device)
 
+    @override
     def index(self, column: Tensor) -> Tensor:
-        """Return the nearest level."""
         nearest = (column.to(torch.float64) * (self.count - 1)).round().clamp(0, self.count - 1).long()
         if self.count <= ROUNDING_IS_SAFE:
             return nearest
@@ -72,7 +74,7 @@ class Even:
 
 
 @dataclass(frozen=True)
-class Uneven:
+class Uneven(Placement):
     """Level i stands where its value does on a log scale; computed on the CPU, so equal bits on every device.
 
     Args:
@@ -83,45 +85,42 @@ class Uneven:
         SpaceError: If float64 cannot tell the highest levels apart on the scale.
     """
 
-    count: int
     scale: Log
     value_of: Callable[[int], float] = field(repr=False)
 
     def __post_init__(self) -> None:
         """Check that the last two levels, the closest ones, differ clearly."""
-        if self.position(self.count - 1) - self.position(self.count - 2) < LEAST_LOG_GAP:
+        below, top = self._places(range(self.count - 2, self.count)).tolist()
+        if top - below < LEAST_LOG_GAP:
             got = f"{self.count} levels up to {self.scale.high!r}"
             advice = "Use a larger step, a lower `high`, or log=False."
             raise SpaceError(explain("log", "leave levels that float64 can tell apart", got, advice))
 
     @cached_property
     def _table(self) -> Tensor:
-        return torch.tensor([self.position(i) for i in range(self.count)], dtype=torch.float64)
+        return self._places(range(self.count))
 
     @cached_property
     def _middles(self) -> Tensor:
         return (self._table[1:] + self._table[:-1]) / 2
 
-    def position(self, level: int) -> float:
-        """Return the place of one level."""
-        return self.scale.position(self.value_of(level))
+    def _places(self, levels: Iterable[int]) -> Tensor:
+        return self.scale.positions(torch.tensor([self.value_of(level) for level in levels], dtype=torch.float64))
 
+    @override
     def level(self, index: Tensor) -> Tensor:
-        """Return the places of the levels."""
         if self.count <= LARGEST_TABLE:
             return self._table.to(index.device)[index]
-        places = [self.position(i) for i in index.flatten().tolist()]
-        return torch.tensor(places, dtype=torch.float64, device=index.device).reshape(index.shape)
+        return self._places(index.flatten().tolist()).to(index.device).reshape(index.shape)
 
+    @override
     def index(self, column: Tensor) -> Tensor:
-        """Return the nearest level."""
         if self.count <= LARGEST_TABLE:
             return torch.searchsorted(self._middles.to(column.device), column.to(torch.float64).contiguous())
-        levels = [self._nearest(place) for place in column.flatten().tolist()]
-        return torch.tensor(levels, dtype=torch.int64, device=column.device).reshape(column.shape)
-
-    def _nearest(self, place: float) -> int:
+        places = column.detach().to("cpu", torch.float64).flatten()
         low, high = self.scale.low, self.scale.high
-        guess = round((self.scale.invert(min(max(place, 0.0), 1.0)) - low) / (high - low) * (self.count - 1))
-        around = (min(max(i, 0), self.count - 1) for i in (guess - 1, guess, guess + 1))
-        return min(around, key=lambda i: abs(self.position(i) - place))
+        share = (self.scale.value(places.clamp(0.0, 1.0)) - low) / (high - low)
+        guess = (share * (self.count - 1)).round().long()
+        around = torch.stack([guess - 1, guess, guess + 1]).clamp(0, self.count - 1)
+        nearest = (self.level(around) - places).abs().argmin(0)
+        return around.gather(0, nearest[None])[0].reshape(column.shape).to(column.device)

@@ -1,46 +1,51 @@
 """The scales that carry a continuous parameter to one float64 column in [0, 1] and back: linear and logarithmic.
 
 A scale keeps only *canonical* numbers u in [0, 1]: those that some float64 value encodes to. Encoding, decoding and
-encoding again is then exact. The converse cannot be: [-1, 1] holds about 2^62 floats within 1e-16 of zero, and all of them fall
-on u = 0.5 (pigeonhole). Decoding therefore returns, among the floats that encode to the same u, the one with the shortest
-decimal, so a number that a person typed comes back as typed: all decimals of up to 15 digits where the scale resolves
-them (linear from 0; 14 on a log scale of up to ten decades), and every float64 where the scale loses nothing (linear
-from 0 to a power of two).
+encoding again is then exact. The converse cannot be: [-1, 1] holds about 2^62 floats within 1e-16 of zero, and all of
+them fall on u = 0.5 (pigeonhole). Decoding therefore returns, among the floats that encode to the same u, the one with
+the shortest decimal, so a number that a person typed comes back as typed: every decimal of up to 15 digits on a linear
+scale from 0, of up to 14 on a log scale of up to ten decades, and every float64 where the scale loses nothing (linear
+from 0 to a power of two). A scale that starts far from 0 resolves about 1e-15 of its largest bound.
 
 Notation: v a value, u its place in [0, 1], low and high the bounds of v, width their distance on the scale.
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 TYPED_DIGITS = 15  # every decimal of up to 15 significant digits survives float64; no longer one is looked for
 MOST_ROUNDS = 64  # of `settle`; hypothesis never needed more than 4
 
 
-class Scale(Protocol):
-    """What a continuous parameter asks of its scale."""
+@dataclass(frozen=True)
+class Scale(ABC):
+    """What a continuous parameter asks of its scale.
 
-    @property
-    def low(self) -> float:
-        """The value at u = 0."""
+    Args:
+        low: The value at u = 0.
+        high: The value at u = 1.
+    """
 
-    @property
-    def high(self) -> float:
-        """The value at u = 1."""
+    low: float
+    high: float
 
+    @abstractmethod
     def canonical(self, u: Tensor) -> Tensor:
-        """Return the canonical numbers next to `m` numbers in [0, 1]."""
+        """Return the canonical numbers next to `m` numbers in [0, 1], on the CPU."""
 
+    @abstractmethod
     def unit(self, values: Tensor) -> Tensor:
-        """Return the canonical u of `m` values in [low, high]."""
+        """Return the canonical u of `m` values in [low, high], on the CPU."""
 
+    @abstractmethod
     def value(self, u: Tensor) -> Tensor:
-        """Return, for `m` canonical u, one value each that encodes to it."""
+        """Return, for `m` canonical u on the CPU, one value each that encodes to it."""
 
 
 def settle(u: Tensor, low: Tensor, high: Tensor, width: Tensor) -> Tensor:
@@ -59,7 +64,7 @@ def settle(u: Tensor, low: Tensor, high: Tensor, width: Tensor) -> Tensor:
         `... x k` canonical numbers in [0, 1], within a few units in the last place of u or of the value.
     """
     for _ in range(MOST_ROUNDS):
-        values = torch.where(u >= 1, high, low + u * width).clamp(low, high)
+        values = torch.where(u >= 1, high, torch.minimum(low + u * width, high))
         settled = (values - low) / width
         if torch.equal(settled, u):
             break
@@ -68,11 +73,8 @@ def settle(u: Tensor, low: Tensor, high: Tensor, width: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Linear:
+class Linear(Scale):
     """v = low + u (high - low), on bounds of any size: halved first where their distance overflows."""
-
-    low: float
-    high: float
 
     @cached_property
     def factor(self) -> float:
@@ -85,32 +87,28 @@ class Linear:
         low, high = self.low * self.factor, self.high * self.factor
         return torch.tensor([low, high, high - low], dtype=torch.float64)
 
+    @override
     def canonical(self, u: Tensor) -> Tensor:
-        """Return the canonical numbers next to `m` numbers in [0, 1]."""
-        low, high, width = self.scaled
-        return settle(u, low, high, width)
+        return settle(u, *self.scaled)
 
+    @override
     def unit(self, values: Tensor) -> Tensor:
-        """Return the canonical u of `m` values in [low, high]."""
         low, _, width = self.scaled
         return self.canonical((values * self.factor - low) / width + 0.0)  # + 0.0 turns -0.0 into 0.0
 
+    @override
     def value(self, u: Tensor) -> Tensor:
-        """Return, for `m` canonical u, one value each that encodes to it."""
         low, high, width = self.scaled
-        return torch.where(u >= 1, high, low + u * width).clamp(low, high) / self.factor
+        return torch.where(u >= 1, high, torch.minimum(low + u * width, high)) / self.factor
 
 
 @dataclass(frozen=True)
-class Log:
+class Log(Scale):
     """v = low (high / low)^u, with u on a grid of `resolution`, so that no device's logarithm enters the search.
 
     Logarithms are taken here only, on the CPU, one number at a time: vectorised ones may differ in the last bit with
     the length of the vector.
     """
-
-    low: float
-    high: float
 
     @cached_property
     def fits(self) -> bool:
@@ -120,7 +118,9 @@ class Log:
     @cached_property
     def width(self) -> float:
         """ln(high / low)."""
-        return self._distance(self.high)
+        if self.fits:
+            return math.log1p((self.high - self.low) / self.low)
+        return math.log(self.high) - math.log(self.low)
 
     @cached_property
     def resolution(self) -> float:
@@ -133,43 +133,39 @@ class Log:
         gap = 2.0**-51 * (1.0 + 1.0 / self.width) * (1.0 if self.fits else 4.0)
         return min(1.0, 2.0 ** math.ceil(math.log2(gap)))
 
-    def _distance(self, value: float) -> float:
+    def positions(self, values: Tensor) -> Tensor:
+        """Return u of `m` values, not yet on the grid."""
         if self.fits:
-            return math.log1p((value - self.low) / self.low)
-        return math.log(value) - math.log(self.low)
+            distance = list(map(math.log1p, ((values - self.low) / self.low).tolist()))
+            return torch.tensor(distance, dtype=torch.float64) / self.width
+        logarithms = list(map(math.log, values.tolist()))
+        return (torch.tensor(logarithms, dtype=torch.float64) - math.log(self.low)) / self.width
 
-    def position(self, value: float) -> float:
-        """Return u of one value, not yet on the grid."""
-        return self._distance(value) / self.width
-
-    def invert(self, u: float) -> float:
-        """Return the value at u."""
-        if self.fits:
-            value = self.low + self.low * math.expm1(u * self.width)
-        else:
-            value = math.exp(math.log(self.low) + u * self.width) if u < 1 else self.high
-        return min(max(value, self.low), self.high)
-
+    @override
     def canonical(self, u: Tensor) -> Tensor:
-        """Return the canonical numbers next to `m` numbers in [0, 1]."""
         return (u / self.resolution).round() * self.resolution
 
+    @override
     def unit(self, values: Tensor) -> Tensor:
-        """Return the canonical u of `m` values in [low, high]."""
-        positions = [self.position(value) for value in values.tolist()]
-        return self.canonical(torch.tensor(positions, dtype=torch.float64))
+        return self.canonical(self.positions(values))
 
+    @override
     def value(self, u: Tensor) -> Tensor:
-        """Return, for `m` canonical u, one value each that encodes to it."""
-        return torch.tensor([self.invert(place) for place in u.tolist()], dtype=torch.float64)
+        if self.fits:
+            growth = torch.tensor(list(map(math.expm1, (u * self.width).tolist())), dtype=torch.float64)
+            values = self.low + self.low * growth
+        else:
+            exponents = (math.log(self.low) + u * self.width).clamp(max=math.log(self.high))
+            values = torch.tensor(list(map(math.exp, exponents.tolist())), dtype=torch.float64)
+        return values.clamp(self.low, self.high)
 
 
 def shortest(scale: Scale, u: Tensor) -> Tensor:
     """Return the values of canonical u, of all that encode to it the one with the fewest decimal digits.
 
     The bounds come back bit for bit, and zero wherever it encodes to u. Otherwise the decimal of p digits next to the
-    scale's own inverse is tried for p = 15, 14, ...: while it encodes to u it replaces the last. The inverse lies in the middle of
-    the interval of values that encode to u, so its nearest decimal is in the interval if any is.
+    scale's own inverse is tried for p = 15, 14, ...: while it encodes to u it replaces the last. The inverse lies in
+    the middle of the interval of values that encode to u, so its nearest decimal is in the interval if any is.
 
     Args:
         scale: Linear or Log.

@@ -12,6 +12,7 @@ from gpytorch.kernels import ScaleKernel
 from gpytorch.likelihoods import GaussianLikelihood
 from gpytorch.means import ConstantMean
 from gpytorch.priors import LogNormalPrior
+from linear_operator import to_linear_operator
 from linear_operator.operators import LinearOperator, RootLinearOperator
 from torch import Tensor
 from typing_extensions import override
@@ -121,7 +122,9 @@ class ExactModel(SingleTaskGP):  # type: ignore[misc]  # BoTorch's models are un
         if observation_noise:
             covariance = covariance + self._factor.noise * torch.eye(X.shape[-2]).to(X)
         scale = self._standardization.scale
-        mvn = MultivariateNormal(self._standardization.restore_mean(mean), covariance * scale * scale)
+        # A linear operator, not a tensor: GPyTorch then factorises when something is sampled, with jitter, and not before.
+        covariance = to_linear_operator(covariance * scale * scale)
+        mvn = MultivariateNormal(self._standardization.restore_mean(mean), covariance)
         posterior = GPyTorchPosterior(mvn)
         return posterior if posterior_transform is None else posterior_transform(posterior)
 

@@ -37,8 +37,9 @@ class BetaPrior(Prior, Beta):  # type: ignore[misc]  # GPyTorch's Prior is untyp
     """Beta prior on a number in (0, 1); GPyTorch has none."""
 
     def __init__(self, concentration: float) -> None:
-        one = torch.tensor(concentration, dtype=torch.float64)
-        Beta.__init__(self, one, one, validate_args=False)
+        torch.nn.Module.__init__(self)
+        Beta.__init__(self, torch.tensor(concentration), torch.tensor(concentration), validate_args=False)
+        self._transform = None
 
 
 @dataclass(frozen=True)
