@@ -1,14 +1,18 @@
 """How long does one ask take (fit and search), beside stock BoTorch and Optuna's GPSampler, and is the answer as good?
 
-A 10-parameter mixed space (4 floats, a log float, 2 integers, 3 categoricals), one thread, all sides in turn in the same run. At each n:
+A 10-parameter mixed space (4 floats, a log float, 2 integers, 3 categoricals), one thread, all sides in turn in the
+same run. At each n:
 
-- gpbop: an Optimizer that was told n trials; its first ask (cold: several starts), then asks after one more tell each (warm).
+- gpbop: an Optimizer that was told n trials; its first ask (cold: several starts), then asks after one more tell each
+(warm).
 - Optuna: a GPSampler study with the same n trials, likewise.
-- BoTorch: MixedSingleTaskGP, fit_gpytorch_mll, optimize_acqf_mixed_alternating of LogEI, from scratch, as it has no warm start.
+- BoTorch: MixedSingleTaskGP, fit_gpytorch_mll, optimize_acqf_mixed_alternating of LogEI, from scratch, as it has no
+warm start.
 
-Quality, on gpbop's own fitted model, so that both answer the same question: the LogEI that gpbop's search finds beside the one that
-optimize_acqf_mixed_alternating finds, and the log posterior that gpbop's fit reaches beside the one that fit_gpytorch_mll reaches with
-the same kernel and priors. The plain marginal likelihood of MixedSingleTaskGP's fit (no priors on its scales) stands beside gpbop's.
+Quality, on gpbop's own fitted model, so that both answer the same question: the LogEI that gpbop's search finds beside
+the one that optimize_acqf_mixed_alternating finds, and the log posterior that gpbop's fit reaches beside the one that
+fit_gpytorch_mll reaches with the same kernel and priors. The plain marginal likelihood of MixedSingleTaskGP's fit (no
+priors on its scales) stands beside gpbop's.
 
 Run: python -m benchmarks.ask_latency [--sizes 20 50 100 200 500] [--repeats 5] [--device cpu] [--no-peers]
 """
@@ -82,7 +86,9 @@ def optuna_side(configs: list[dict[str, Any]], repeats: int) -> dict[str, Any]:
         elif isinstance(parameter, Integer):
             distributions[name] = optuna.distributions.IntDistribution(parameter.low, parameter.high)
         elif isinstance(parameter, Float):
-            distributions[name] = optuna.distributions.FloatDistribution(parameter.low, parameter.high, log=parameter.log)
+            distributions[name] = optuna.distributions.FloatDistribution(
+                parameter.low, parameter.high, log=parameter.log
+            )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # experimental
         study = optuna.create_study(sampler=optuna.samplers.GPSampler(seed=0))
@@ -230,7 +236,9 @@ def measure(n: int, arguments: argparse.Namespace) -> dict[str, Any]:
             if warm:
                 line[side]["warm"] = median(warm)
     if sides["botorch"]:
-        line["botorch"] |= {key: median(run[key] for run in sides["botorch"]) for key in ("fit", "search", "likelihood")}
+        line["botorch"] |= {
+            key: median(run[key] for run in sides["botorch"]) for key in ("fit", "search", "likelihood")
+        }
     line["quality"] = qualities
     return line
 

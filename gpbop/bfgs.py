@@ -1,9 +1,10 @@
 """Minimise many smooth functions at once in a box: BFGS with a dense inverse Hessian, all starts in one batch.
 
-The problems here have 2 to 100 unknowns and evaluations of a fraction of a millisecond, where the cost of a general optimiser is its
-own overhead: SciPy's L-BFGS-B runs the starts one after another and crosses between NumPy and torch at every step. Here every
-evaluation serves all starts that have not converged, on whatever device they are on, and the inverse Hessian can be handed to the
-next, nearly equal problem (the fit after one more observation), which then converges in a few evaluations.
+The problems here have 2 to 100 unknowns and evaluations of a fraction of a millisecond, where the cost of a general
+optimiser is its own overhead: SciPy's L-BFGS-B runs the starts one after another and crosses between NumPy and torch
+at every step. Here every evaluation serves all starts that have not converged, on whatever device they are on, and the
+inverse Hessian can be handed to the next, nearly equal problem (the fit after one more observation), which then
+converges in a few evaluations.
 
 Notation:
     x       (b, p)      the iterates, g their gradients, d the directions, t the step lengths
@@ -52,8 +53,8 @@ def minimize_batch(
 ) -> Minimum:
     """Minimise one function from each row of x, staying in the box.
 
-    Projected BFGS: coordinates that a bound holds back are left out of the direction, steps are cut at the box, and accepted by
-    sufficient decrease. A start has converged when a full step promises or brings less than the tolerance.
+    Projected BFGS: coordinates that a bound holds back are left out of the direction, steps are cut at the box, and
+    accepted by sufficient decrease. A start has converged when a full step promises or brings less than the tolerance.
     Cost: one objective evaluation of the unfinished starts and O(b p^2) a round.
 
     Args:
@@ -72,42 +73,50 @@ def minimize_batch(
     lower, upper = bounds
     b, p = x.shape
     x = x.clamp(lower, upper)
-    every = torch.arange(b, device=x.device)
-    value, g = objective(x, every)
+    active = torch.arange(b, device=x.device)
+    value, g = objective(x, active)
     eye = torch.eye(p, dtype=x.dtype, device=x.device)
     if inverse_hessian is None:
         H = eye * (first_step / g.norm(dim=-1).clamp_min(1e-300))[:, None, None]
     else:
-        H = inverse_hessian.clone()
-    best = Minimum(x.clone(), value.clone(), H.clone(), 1)
-    t = torch.ones(b, dtype=x.dtype, device=x.device)
-    d, alive = _direction(H, x, g, lower, upper, tolerance)
-    alive &= torch.isfinite(value)
-    active = every[alive]
-    x, value, g, H, d, t = (part[alive] for part in (x, value, g, H, d, t))
-    unscaled = torch.full((len(active),), inverse_hessian is None, device=x.device)
+        H = inverse_hessian
+    t = x.new_ones(b)
+    d, going = _direction(H, x, g, lower, upper, tolerance)
+    going &= torch.isfinite(value)
+    unscaled = torch.full((b,), inverse_hessian is None, device=x.device)
+    end = Minimum(x.clone(), value.clone(), H.clone(), 1)
     evaluations = 1
-    while len(active) and evaluations < max_evaluations:
-        x_new = (x + t[:, None] * d).clamp(lower, upper)
+    while True:
+        if not bool(going.all()):
+            end.x[active], end.value[active], end.inverse_hessian[active] = x, value, H
+            active, unscaled = active[going], unscaled[going]
+            x, value, g, H, d, t = (part[going] for part in (x, value, g, H, d, t))
+        if not len(active) or evaluations >= max_evaluations:
+            break
+        x_new = torch.addcmul(x, t.unsqueeze(-1), d).clamp_(lower, upper)
         value_new, g_new = objective(x_new, active)
         evaluations += 1
         step = x_new - x
         slope = (g * step).sum(-1)
         accepted = value_new <= value + ARMIJO * slope  # False for NaN
-        gain = torch.where(accepted, value - value_new, torch.inf)
+        gain = value - value_new
+        if bool(accepted.all()):
+            H, unscaled = _update(H, step, g_new - g, unscaled, eye)
+            x, g, value, t = x_new, g_new, value_new, torch.ones_like(t)
+            d, going = _direction(H, x, g, lower, upper, tolerance)
+            going &= gain > tolerance
+            continue
+        keep = accepted.unsqueeze(-1)
+        y = torch.where(keep, g_new - g, 0.0)  # a rejected gradient may be NaN
+        H, unscaled = _update(H, torch.where(keep, step, 0.0), y, unscaled, eye)
         t = torch.where(accepted, 1.0, t * _shrink(value, value_new, slope))
-        H, unscaled = _update(H, step, g_new - g, accepted, unscaled, eye)
-        x = torch.where(accepted[:, None], x_new, x)
-        g = torch.where(accepted[:, None], g_new, g)
+        x, g = torch.where(keep, x_new, x), torch.where(keep, g_new, g)
         value = torch.where(accepted, value_new, value)
         d_new, promising = _direction(H, x, g, lower, upper, tolerance)
-        d = torch.where(accepted[:, None], d_new, d)
+        d = torch.where(keep, d_new, d)
         going = torch.where(accepted, promising & (gain > tolerance), t > SHORTEST_STEP)
-        best.x[active], best.value[active], best.inverse_hessian[active] = x, value, H
-        if not bool(going.all()):
-            active, unscaled = active[going], unscaled[going]
-            x, value, g, H, d, t = (part[going] for part in (x, value, g, H, d, t))
-    return Minimum(best.x, best.value, best.inverse_hessian, evaluations)
+    end.x[active], end.value[active], end.inverse_hessian[active] = x, value, H
+    return Minimum(end.x, end.value, end.inverse_hessian, evaluations)
 
 
 def _direction(
@@ -127,13 +136,13 @@ def _shrink(value: Tensor, value_new: Tensor, slope: Tensor) -> Tensor:
     return torch.nan_to_num(factor, nan=0.1).clamp(0.1, 0.5)
 
 
-def _update(
-    H: Tensor, s: Tensor, y: Tensor, accepted: Tensor, unscaled: Tensor, eye: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the inverse Hessians after the accepted steps s with gradient changes y (Nocedal & Wright, eq. 6.17, 6.20)."""
-    y = torch.where(accepted.unsqueeze(-1), y, 0.0)  # a rejected gradient may be NaN
-    sy, yy, ss = (s * y).sum(-1), y.square().sum(-1), s.square().sum(-1)
-    curved = sy > 1e-10 * (ss * yy).sqrt()
+def _update(H: Tensor, s: Tensor, y: Tensor, unscaled: Tensor, eye: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the inverse Hessians after steps s with gradient changes y; zeros change nothing.
+
+    Nocedal & Wright, eq. 6.17; the first step sets the scale, eq. 6.20.
+    """
+    sy, yy = (s * y).sum(-1), y.square().sum(-1)
+    curved = sy > 1e-10 * (s.square().sum(-1) * yy).sqrt()
     if bool(unscaled.any()):
         rescale = curved & unscaled
         ratio = torch.where(rescale, sy / yy, 1.0)

@@ -8,8 +8,8 @@ import torch
 
 from gpbop.errors import DeviceError, explain
 
-# Fewer observations than this are faster on the CPU: launching kernels takes longer than running them (xopt issue 331 saw the
-# GPU lose below thousands of points). benchmarks/ask_latency.py --device cuda measures it.
+# Fewer observations than this are faster on the CPU: launching kernels takes longer than running them (xopt issue 331
+# saw the GPU lose below thousands of points). benchmarks/ask_latency.py --device cuda measures it.
 CUDA_FROM_OBSERVATIONS = 1000
 # Matrices smaller than this gain nothing from a second thread; starting it costs more.
 THREADS_FROM_OBSERVATIONS = 300
@@ -31,7 +31,9 @@ def parse_device(device: str | torch.device) -> torch.device | Literal["auto"]:
         parsed = torch.device(device) if isinstance(device, str | torch.device) else None
     except RuntimeError:
         parsed = None
-    if parsed is None or parsed.type not in ("cpu", "cuda"):
+    # torch wraps numbers around: it takes "cuda:256" for "cuda:0".
+    wrapped = isinstance(device, str) and str(parsed) != device
+    if parsed is None or wrapped or parsed.type not in ("cpu", "cuda"):
         rule = "be 'auto', 'cpu', 'cuda' or 'cuda:<number>'"
         raise DeviceError(explain("device", rule, repr(device), "Use 'auto' if in doubt."))
     return parsed if parsed.type == "cuda" else torch.device("cpu")
@@ -41,8 +43,8 @@ def resolve_device(device: str | torch.device, n: int | None = None) -> torch.de
     """Turn a device name into a device that is there.
 
     Args:
-        device: "auto", "cpu", "cuda", "cuda:1", or a torch device. "auto" takes CUDA where it is present and, if n is given, where
-            n observations are enough for it to be faster.
+        device: "auto", "cpu", "cuda", "cuda:1", or a torch device. "auto" takes CUDA where it is present and, if n is
+            given, where n observations are enough for it to be faster.
         n: Number of observations.
     Returns:
         The device.
@@ -64,9 +66,9 @@ def resolve_device(device: str | torch.device, n: int | None = None) -> torch.de
 def guest(device: torch.device, n: int) -> Iterator[None]:
     """Work as a guest: few CPU threads while inside, and the device's unused memory handed back on leaving.
 
-    BLAS and OpenMP pools that both take all cores slow small factorisations down many times (NumPy issue 29884), so the number of
-    threads follows the size of the matrices. It is restored on leaving. Tensors that still have a name on leaving keep their
-    memory: do the work in a function of its own.
+    BLAS and OpenMP pools that both take all cores slow small factorisations down many times (NumPy issue 29884), so the
+    number of threads follows the size of the matrices. It is restored on leaving. Tensors that still have a name on
+    leaving keep their memory: do the work in a function of its own.
 
     Args:
         device: Where the work runs.
@@ -77,7 +79,8 @@ def guest(device: torch.device, n: int) -> Iterator[None]:
     if wanted != threads:
         torch.set_num_threads(wanted)
     try:
-        yield
+        with torch.inference_mode(False):  # gradients must flow inside, whatever the caller is doing
+            yield
     finally:
         if wanted != threads:
             torch.set_num_threads(threads)

@@ -18,10 +18,10 @@ class Layout:
     Args:
         bounds: `2 x d` least and greatest encoded values: 0 and 1, or the codes 0 and count - 1.
         middle: `d` numbers that an active column gets for the sentinel: code 0, else 0.5.
-        counts: `d` numbers of levels; 1 for a continuous column.
+        last: `d` numbers of the last level: count - 1; 0 for a continuous column.
         steps: `d` numbers of steps between the levels of one unit.
         spans: The same, but 1 for a single level: what a level is divided by.
-        single: The finite columns that need more than a division, with their placements.
+        careful: The finite columns that need more than a product and a rounding, with their placements.
         linear: Numbers of the `k` continuous linear columns.
         ranges: `3 x k` low, high and width of these, for `settle`.
         logarithmic: Numbers of the `k` continuous columns on log scales.
@@ -30,10 +30,10 @@ class Layout:
 
     bounds: Tensor
     middle: Tensor
-    counts: Tensor
+    last: Tensor
     steps: Tensor
     spans: Tensor
-    single: tuple[tuple[int, Placement], ...]
+    careful: tuple[tuple[int, Placement], ...]
     linear: Tensor
     ranges: Tensor
     logarithmic: Tensor
@@ -50,18 +50,18 @@ class Layout:
         linear = {j: scale for j, scale in scales.items() if isinstance(scale, Linear)}
         logarithmic = {j: scale for j, scale in scales.items() if isinstance(scale, Log)}
         placements = [p.placement for p in parameters]
-        counts = row([1 if placement is None else placement.count for placement in placements])
+        last = row([0 if placement is None else placement.count - 1 for placement in placements])
         codes = torch.tensor([p.is_categorical for p in parameters], device=device)
-        top = torch.where(codes, counts - 1, 1.0)
-        steps = torch.where(codes, 1.0, counts - 1)
+        top = torch.where(codes, last, 1.0)
+        steps = torch.where(codes, 1.0, last)
         return cls(
             bounds=torch.stack([torch.zeros_like(top), top]),
             middle=torch.where(codes, 0.0, 0.5).to(torch.float64),
-            counts=counts,
+            last=last,
             steps=steps,
             spans=steps.clamp(min=1.0),
-            single=tuple(
-                (j, placement) for j, placement in enumerate(placements) if placement and _is_single(placement)
+            careful=tuple(
+                (j, placement) for j, placement in enumerate(placements) if placement and _is_careful(placement)
             ),
             linear=torch.tensor(list(linear), dtype=torch.int64, device=device),
             ranges=torch.stack([scale.scaled for scale in linear.values()], -1).to(device) if linear else row([]),
@@ -79,7 +79,7 @@ class Layout:
         """
         X = torch.where(X == INACTIVE, self.middle, X).clamp(*self.bounds)
         levels = (X * self.steps).round() / self.spans
-        for column, placement in self.single:
+        for column, placement in self.careful:
             levels[..., column] = placement.level(placement.index(X[..., column]))
         return self._with_continuous(levels, X)
 
@@ -92,9 +92,9 @@ class Layout:
             `... x d` float64 numbers, as from `snap`.
         """
         U = U.clamp(0.0, 1.0)
-        index = torch.minimum((U * self.counts).floor(), self.counts - 1)
+        index = torch.minimum((U * (self.last + 1)).floor(), self.last)
         levels = index / self.spans
-        for column, placement in self.single:
+        for column, placement in self.careful:
             levels[..., column] = placement.level(index[..., column].long())
         return self._with_continuous(levels, U)
 
@@ -108,5 +108,5 @@ class Layout:
         return levels
 
 
-def _is_single(placement: Placement) -> bool:
+def _is_careful(placement: Placement) -> bool:
     return isinstance(placement, Uneven) or placement.count > ROUNDING_IS_SAFE

@@ -134,7 +134,8 @@ class Ledger:
 def plain_configs(space: Space, configs: Sequence[Mapping[str, Any]], X: Tensor) -> list[dict[str, Any]]:
     """Return told configs as JSON values of our own, without inactive parameters.
 
-    Continuous values stay as they were told, to the last bit; `Space.decode` rounds them to the shortest decimal of their place.
+    Continuous values stay as they were told, to the last bit; `Space.decode` rounds them to the shortest decimal of
+    their place.
 
     Args:
         space: The search space.

@@ -1,15 +1,16 @@
 """minimize and maximize: the whole loop around an objective that can be called."""
 
-import sys
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gpbop.errors import GpbopError, GpbopWarning, SpaceExhausted, explain
+from gpbop.errors import GpbopWarning, ObjectiveError, SpaceExhausted, explain
 from gpbop.optimizer import Optimizer
-from gpbop.progress import Progress
+from gpbop.parameters.choices import copy
+from gpbop.progress import Progress, is_watched
+from gpbop.settings import check_count
 from gpbop.space import Space
 from gpbop.trials import Trial
 
@@ -56,8 +57,9 @@ def minimize(
 ) -> Result:
     """Find the config with the smallest value.
 
-    An exception in the objective is a failed experiment: it is warned about, kept with its reason, and learned from. Ctrl-C ends
-    the search and returns what it has.
+    An exception in the objective is a failed experiment: it is warned about, kept with its reason, and learned from. So
+    is a value that is no number, once there is a result to lose. Ctrl-C ends the search and returns what it has; the
+    interrupted experiment stays pending.
 
     Args:
         objective: Maps a config to a number; None, NaN, an infinity or an exception is a failed experiment.
@@ -68,7 +70,8 @@ def minimize(
     Returns:
         The result; `result.config` and `result.value` are the answer.
     Raises:
-        ObjectiveError: If the objective returns something that is neither a number nor None.
+        ObjectiveError: If the objective cannot be called, or returns something that is neither a number nor None before
+            any experiment has finished.
     Example:
         >>> from gpbop import Integer, Space, minimize
         >>> minimize(lambda config: (config["n"] - 7) ** 2, Space({"n": Integer(0, 20)}), trials=10).config
@@ -85,13 +88,13 @@ def maximize(
 
 
 def _run(objective: Objective, optimizer: Optimizer, trials: int, progress: bool | None) -> Result:
-    if trials < 1:
-        raise GpbopError(explain("trials", "be at least 1", repr(trials), "Say how many experiments you can afford."))
-    with Progress(trials, sys.stderr.isatty() if progress is None else progress) as bar:
+    if not callable(objective):
+        raise ObjectiveError(explain("objective", "be a function of a config", repr(objective), "Pass it uncalled."))
+    trials = check_count("trials", trials, "Say how many experiments you can afford.")
+    with Progress(trials, is_watched() if progress is None else progress) as bar:
         for done in range(trials):
             try:
-                config = optimizer.ask()
-                _experiment(objective, optimizer, config)
+                _experiment(objective, optimizer)
             except SpaceExhausted:
                 return Result(optimizer, f"All {optimizer.space.size} configs were tried.")
             except KeyboardInterrupt:
@@ -101,21 +104,25 @@ def _run(objective: Objective, optimizer: Optimizer, trials: int, progress: bool
     return Result(optimizer, f"All {trials} experiments were made.")
 
 
-def _experiment(objective: Objective, optimizer: Optimizer, config: Mapping[str, Any]) -> None:
-    reason = None
+def _experiment(objective: Objective, optimizer: Optimizer) -> None:
+    config = optimizer.ask()
+    number = len(optimizer.trials) - 1
+    value, reason = None, None
     try:
-        value = objective(dict(config))
+        value = objective(copy(config))
     except Exception as error:
-        value = None
         reason = "".join(traceback.format_exception_only(error)).strip()
-    optimizer.tell(config, value, reason=reason)
-    told = next(trial for trial in reversed(optimizer.trials) if trial.config == config)
+    try:
+        optimizer.tell(config, value, reason=reason)
+    except ObjectiveError as error:
+        if not any(trial.state == "complete" for trial in optimizer.trials):
+            raise  # nothing is lost, and the objective has a mistake
+        optimizer.tell(config, None, reason=str(error))
+    told = optimizer.trials[number]
     if told.state == "failed":
-        warnings.warn(f"experiment {told.number} failed with {config}: {told.reason}", GpbopWarning, stacklevel=4)
+        warnings.warn(f"experiment {number} failed with {config}: {told.reason}", GpbopWarning, stacklevel=4)
 
 
 def _status(optimizer: Optimizer) -> str:
     finished = [trial for trial in optimizer.trials if trial.value is not None]
     return f"best {optimizer.best.value:.6g}" if finished else "no result yet"
-
-

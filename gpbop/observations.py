@@ -28,7 +28,11 @@ def check_value(value: object, name: str = "value") -> float:
     if number is None:
         return math.nan
     try:
-        if isinstance(number, bool | str | bytes) or getattr(number, "ndim", 0) or not isinstance(number, SupportsFloat):
+        if (
+            isinstance(number, bool | str | bytes)
+            or getattr(number, "ndim", None)
+            or not isinstance(number, SupportsFloat)
+        ):
             raise TypeError
         as_float = float(number)
     except OverflowError:  # an int or a fraction beyond float64 is as good as infinite
@@ -79,7 +83,11 @@ class Observations:
 
     @staticmethod
     def of(
-        space: Space, configs: Sequence[Mapping[str, Any]], values: Sequence[object], *, device: torch.device | None = None
+        space: Space,
+        configs: Sequence[Mapping[str, Any]],
+        values: Sequence[object],
+        *,
+        device: torch.device | None = None,
     ) -> "Observations":
         """Encode configs and check their values.
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gpbop.acquisition import UCB_BETA, Direction
-from gpbop.device import resolve_device
+from gpbop.device import parse_device, resolve_device
 from gpbop.errors import NoTrialsError, SpaceError, SpaceExhausted, StateError, explain
 from gpbop.ledger import Ledger, plain_configs
 from gpbop.observations import check_value, check_values
@@ -28,7 +28,8 @@ class Optimizer:
         acquisition: "ei", "noisy_ei", "ucb", "pi", "max_variance", "integrated_variance" or "thompson".
         direction: "minimize" or "maximize".
         design: First experiments: "sobol", "random", "latin_hypercube" or "corners".
-        initial: Number of first experiments; one more than the space has parameters, at least 4, if absent; for corners all of them.
+        initial: Number of first experiments; one more than the space has parameters, at least 4, if absent; for corners
+            all of them.
         device: "auto", "cpu", "cuda" or a torch device. "auto" takes CUDA once there are enough trials for it to pay.
         seed: Seed of everything random; the same seed and the same tells give the same asks.
         beta: Weight of the variance in "ucb".
@@ -73,14 +74,11 @@ class Optimizer:
         )
         if not isinstance(space, Space):
             raise SpaceError(explain("space", "be a Space", repr(space), "Write Space({'x': Float(0.0, 1.0)})."))
-        self._begin(space, settings, Ledger(space.d), Proposer(space, settings))
-
-    def _begin(self, space: Space, settings: Settings, ledger: Ledger, proposer: Proposer) -> None:
         resolve_device(settings.device)
         self.space = space
         self._settings = settings
-        self._ledger = ledger
-        self._proposer = proposer
+        self._ledger = Ledger(space.d)
+        self._proposer = Proposer(space, settings)
 
     @overload
     def ask(self) -> dict[str, Any]: ...
@@ -91,16 +89,16 @@ class Optimizer:
     def ask(self, q: int | None = None) -> dict[str, Any] | list[dict[str, Any]]:
         """Propose what to run next.
 
-        The first experiments come from the design; then the acquisition function decides, with everything asked and not yet told
-        counted as running. A config that was told or is pending is not proposed while another exists.
+        The first experiments come from the design; then the acquisition function decides, with everything asked and not
+        yet told counted as running. A config that was told or is pending is not proposed while another exists.
 
         Args:
             q: How many configs to propose, to run side by side.
         Returns:
             A config, or a list of q configs, which are the caller's to change.
         Raises:
-            SpaceExhausted: If every config was told or is pending, and `repeats` is off. With q, only if there is none at all to
-                propose; a shorter list is returned if the space ends in between.
+            SpaceExhausted: If every config was told or is pending, and `repeats` is off. With q, only if there is none
+                at all to propose; a shorter list is returned if the space ends in between.
         """
         if q is None:
             return self._ask_one()
@@ -138,7 +136,9 @@ class Optimizer:
         self._record([config], X, [value], [check_value(value)], reason)
 
     def tell_many(self, configs: Sequence[Mapping[str, Any]], values: Sequence[float | None]) -> None:
-        """Record what came of many configs at once, results made before gpbop for instance; all of them or, on an error, none.
+        """Record what came of many configs at once, for instance results made before gpbop.
+
+        All of them are recorded or, on an error, none.
 
         Args:
             configs: `n` configs of the space.
@@ -242,9 +242,10 @@ class Optimizer:
             DeviceError: If the device is absent from this machine.
         """
         check_version(state)
+        moved = {} if device is None else {"device": str(parse_device(device))}
         try:
             own = Space.from_dict(state["space"])
-            settings = Settings.from_dict(state["settings"] if device is None else state["settings"] | {"device": device})
+            settings = Settings.from_dict({**state["settings"], **moved})
             ledger = Ledger.of(own, [Trial.from_dict(i, trial) for i, trial in enumerate(state["trials"])])
             proposer = Proposer(own, settings)
             proposer.restore(state["fit"], ledger)
@@ -254,8 +255,8 @@ class Optimizer:
         if space is not None and space != own:
             advice = "Load it with the space it was made with, or start a new Optimizer and tell it the old trials."
             raise StateError(explain("state", f"belong to {space!r}", repr(own), advice))
-        optimizer = Optimizer.__new__(Optimizer)
-        optimizer._begin(own, settings, ledger, proposer)
+        optimizer = Optimizer(own, **settings.to_dict())
+        optimizer._ledger, optimizer._proposer = ledger, proposer
         return optimizer
 
     def save(self, path: str | os.PathLike[str]) -> None:

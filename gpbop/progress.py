@@ -1,6 +1,12 @@
 """A progress bar where somebody looks at it."""
 
+import sys
 from typing import Any, Self
+
+
+def is_watched() -> bool:
+    """Return whether somebody looks at standard error: whether it is there, and a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 class Progress:

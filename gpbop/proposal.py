@@ -25,7 +25,8 @@ from gpbop.surrogate.priors import ThetaPrior
 
 # Points whose neighbourhoods the search looks at besides the whole space.
 NUM_GOOD = 4
-# First experiments: one more than there are parameters, so that each can have been varied alone, and at least this many.
+# First experiments: one more than there are parameters, so that each can have been varied alone, and at least this
+# many.
 LEAST_INITIAL = 4
 # Distance of the seeds of two optimizers: none of the first million asks of one takes a seed of the other.
 SEED_STRIDE = 1_000_003
@@ -47,8 +48,8 @@ class _Fit:
 class Proposer:
     """Chooses points for an `Optimizer`; it is the part of the optimizer that remembers fits.
 
-    What it proposes depends on the seed, the trials and the fits of earlier proposals alone: fits made for predictions start from
-    the last proposal's too, but leave no trace.
+    What it proposes depends on the seed, the trials and the fits of earlier proposals alone: fits made for predictions
+    start from the last proposal's too, but leave no trace.
 
     Args:
         space: The search space.
@@ -86,7 +87,9 @@ class Proposer:
             with guest(device, ledger.told):
                 return self._search(ledger, device, seed)
         except NumericalError as error:
-            warnings.warn(f"the model failed, so a quasi-random config is proposed: {error}", GpbopWarning, stacklevel=4)
+            warnings.warn(
+                f"the model failed, so a quasi-random config is proposed: {error}", GpbopWarning, stacklevel=4
+            )
             return self._any_point(ledger, seed)
 
     def _design(self) -> Tensor:

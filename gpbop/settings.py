@@ -19,7 +19,13 @@ LARGEST_SEED = 2**32 - 1
 
 
 def check_count(
-    name: str, value: object, advice: str, *, least: int = 1, most: int | None = None, error: type[GpbopError] = SpaceError
+    name: str,
+    value: object,
+    advice: str,
+    *,
+    least: int = 1,
+    most: int | None = None,
+    error: type[GpbopError] = SpaceError,
 ) -> int:
     """Return a whole number as an int.
 
@@ -83,7 +89,9 @@ class Settings:
             raise AcquisitionError(explain("beta", "be a finite number of at least 0", repr(self.beta), advice))
         self._keep(beta=float(beta))
         if not isinstance(plain(self.repeats), bool):
-            raise SpaceError(explain("repeats", "be True or False", repr(self.repeats), "Use True for noisy objectives."))
+            raise SpaceError(
+                explain("repeats", "be True or False", repr(self.repeats), "Use True for noisy objectives.")
+            )
         self._keep(repeats=plain(self.repeats))
 
     def _check_names(self) -> None:

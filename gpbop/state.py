@@ -1,7 +1,8 @@
 """State files: JSON that is whole or refused.
 
-A file holds one JSON object of an optimizer's state, with the version of its layout first and a checksum last. JSON says nothing
-about a digit that changed on the way; the checksum does. It is that of the values, so a file may be formatted anew.
+A file holds one JSON object of an optimizer's state, with the version of its layout first and a checksum last. JSON
+says nothing about a digit that changed on the way; the checksum does. It is that of the values, so a file may be
+formatted anew.
 """
 
 import hashlib
@@ -28,8 +29,12 @@ def check_version(state: object) -> None:
     version = state["gpbop"]
     if type(version) is not int or version != STATE_VERSION:
         newer = isinstance(version, int) and version > STATE_VERSION
-        advice = "It was saved by a newer gpbop: install that one." if newer else "Use a file that Optimizer.save wrote."
-        raise StateError(explain("state", f"be a gpbop state of version {STATE_VERSION}", f"version {version!r}", advice))
+        advice = (
+            "It was saved by a newer gpbop: install that one." if newer else "Use a file that Optimizer.save wrote."
+        )
+        raise StateError(
+            explain("state", f"be a gpbop state of version {STATE_VERSION}", f"version {version!r}", advice)
+        )
 
 
 def write_state(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:

@@ -53,15 +53,14 @@ class Trial:
         """
         if not isinstance(state, Mapping) or not isinstance(state.get("config"), Mapping):
             raise _damaged(number, "be a dict with a config", state)
-        value, reason = state.get("value"), state.get("reason")
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        match state.get("state"):
-            case "pending" if value is None and reason is None:
-                return Trial(number, copy(dict(state["config"])))
-            case "complete" if is_number and reason is None:
-                return Trial(number, copy(dict(state["config"])), "complete", float(value))
-            case "failed" if value is None and isinstance(reason, str):
-                return Trial(number, copy(dict(state["config"])), "failed", None, reason)
+        config, value, reason = copy(dict(state["config"])), state.get("value"), state.get("reason")
+        match state.get("state"), value, reason:
+            case "pending", None, None:
+                return Trial(number, config)
+            case "complete", int() | float(), None if not isinstance(value, bool) and math.isfinite(value):
+                return Trial(number, config, "complete", float(value))
+            case "failed", None, str():
+                return Trial(number, config, "failed", None, reason)
         raise _damaged(number, "be pending, complete with a finite number, or failed with a reason", state)
 
 

@@ -1,9 +1,10 @@
 """Covariance matrices of the mixed kernel with hand-derived gradients, for the inner loops of fitting and searching.
 
-The formulas are those of `ConditionalKernel`, `ExchangeableKernel`, `LatentKernel` and `MixedKernel` under a `ScaleKernel`; those
-GPyTorch modules are the plain reference, and the tests prove this file equal to them, gradients included. What is gained:
-no graph is recorded, all restarts of a fit share one batch, and no `n x n x d` tensor is ever made: distances along single
-dimensions enter the gradients as matrix products, sum_ij G_ij (a_i - b_j)^2 = sum_i a_i^2 (G 1)_i + sum_j b_j^2 (G'1)_j - 2 a'G b.
+The formulas are those of `ConditionalKernel`, `ExchangeableKernel`, `LatentKernel` and `MixedKernel` under a
+`ScaleKernel`; those GPyTorch modules are the plain reference, and the tests prove this file equal to them, gradients
+included. What is gained: no graph is recorded, all restarts of a fit share one batch, and no `n x n x d` tensor is
+ever made: distances along single dimensions enter the gradients as matrix products, sum_ij G_ij (a_i - b_j)^2 = sum_i
+a_i^2 (G 1)_i + sum_j b_j^2 (G'1)_j - 2 a'G b.
 
 Notation:
     theta   (b, p)      log lengthscales (numeric features, then exchangeable columns), latent coordinates,
@@ -13,59 +14,21 @@ Notation:
     G       (b, n, m)   dL/dK for some scalar L
 """
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from gpbop.kernels.columns import Columns
 from gpbop.kernels.conditional import embed
+from gpbop.kernels.continuous import Smoothness
+from gpbop.kernels.features import Features, OneHot
+from gpbop.kernels.profiles import PROFILES, Workspace
 
 LATENT_RANK = 2
-
-
-class Features(NamedTuple):
-    """What the kernel reads of encoded points: numeric features and one-hot codes.
-
-    Attributes:
-        numeric: `n x F` wedge-embedded numeric features.
-        onehot: `n x H` one-hot codes of all exchangeable columns, side by side.
-        latent: `n x J` one-hot codes of all latent columns, side by side.
-    """
-
-    numeric: Tensor
-    onehot: Tensor
-    latent: Tensor
-
-    def rows(self, index: slice | Tensor) -> "Features":
-        """Select rows."""
-        return Features(self.numeric[index], self.onehot[index], self.latent[index])
-
-
-def concatenate(first: Features, second: Features) -> Features:
-    """Stack the rows of two sets of features."""
-    return Features(*(torch.cat(pair) for pair in zip(first, second, strict=True)))
-
-
-class Workspace:
-    """Buffers that are kept from one evaluation to the next.
-
-    At n = 500 a matrix is 2 MB; handing it back to the system and taking it anew costs more page faults than the arithmetic on it
-    takes time. Whoever passes a workspace must be done with the last evaluation made in it.
-    """
-
-    def __init__(self) -> None:
-        self._buffers: dict[str, Tensor] = {}
-
-    def take(self, name: str, shape: torch.Size | tuple[int, ...], like: Tensor) -> Tensor:
-        """Return an uninitialised buffer of the given shape, the one used under this name before if it fits."""
-        buffer = self._buffers.get(name)
-        if buffer is None or buffer.shape != torch.Size(shape):
-            buffer = self._buffers[name] = like.new_empty(shape)
-        return buffer
+# How `torch.cdist` takes differences one by one: |a|^2 + |b|^2 - 2ab would lose half the digits for near neighbours.
+EXACT_DISTANCE = "donot_use_mm_for_euclid_dist"
 
 
 class Evaluation(NamedTuple):
@@ -84,33 +47,6 @@ class Evaluation(NamedTuple):
     slope: Tensor | None
     categorical: Tensor | None
     share: Tensor | None
-
-
-# Distance r (overwritten) and a buffer -> k_x and dk_x/dx, x = r^2. Both are finite at r = 0: no gradient divides by a distance.
-def _matern52(r: Tensor, e: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-    t = r.mul_(math.sqrt(5.0))
-    torch.neg(t, out=e).exp_()
-    torch.add(t, 1.0, out=slope).mul_(e)  # (1 + t) e^-t
-    k = t.square_().mul_(e).div_(3.0).add_(slope)
-    return k, slope.mul_(-5.0 / 6.0)
-
-
-def _matern32(r: Tensor, e: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-    t = r.mul_(math.sqrt(3.0))
-    torch.neg(t, out=e).exp_()
-    return t.add_(1.0).mul_(e), torch.mul(e, -1.5, out=slope)
-
-
-def _rbf(r: Tensor, _: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-    k = r.square_().mul_(-0.5).exp_()
-    return k, torch.mul(k, -0.5, out=slope)
-
-
-PROFILES: dict[str, Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]] = {
-    "matern52": _matern52,
-    "matern32": _matern32,
-    "rbf": _rbf,
-}
 
 
 @dataclass(frozen=True)
@@ -143,18 +79,20 @@ class ClosedForm:
         device: Where the tensors will be.
     """
 
-    def __init__(self, columns: Columns, smoothness: str = "matern52", device: torch.device | None = None) -> None:
+    def __init__(
+        self, columns: Columns, smoothness: Smoothness = "matern52", device: torch.device | None = None
+    ) -> None:
         self.columns = columns
-        self.smoothness = smoothness
-        self._profile = PROFILES[smoothness]
+        self.smoothness: Smoothness = smoothness
+        self.profile = PROFILES[smoothness]
         self.has_numeric = columns.num_features > 0
         self.has_categorical = bool(columns.categorical or columns.latent)
         self._num_latent = [k for _, k in columns.latent]
         latent = LATENT_RANK * sum(self._num_latent)
         mixed = int(self.has_numeric and self.has_categorical)
         self.layout = Layout(*_consecutive(columns.num_features, len(columns.categorical), latent, mixed, 1))
-        self._exchangeable = _OneHot(columns.categorical, device)
-        self._latent = _OneHot(columns.latent, device)
+        self._exchangeable = OneHot(columns.categorical, device)
+        self._latent = OneHot(columns.latent, device)
 
     def features(self, X: Tensor) -> Features:
         """Embed encoded points, `n x d`, once; everything else works on features."""
@@ -181,17 +119,16 @@ class ClosedForm:
         work = buffers.take("work", shape, theta)
         if self.has_numeric:
             inverse = theta[:, self.layout.numeric].neg().exp_().unsqueeze(1)
-            # Direct differences: the expansion |a|^2 + |b|^2 - 2ab loses half the digits for near neighbours.
-            r = torch.cdist(first.numeric * inverse, second.numeric * inverse, compute_mode=_EXACT_DISTANCE)
-            kx, slope = self._profile(r, work, buffers.take("slope", shape, theta))
+            r = torch.cdist(first.numeric * inverse, second.numeric * inverse, compute_mode=EXACT_DISTANCE)
+            kx, slope = self.profile(r, work, buffers.take("slope", shape, theta))
         if self.has_categorical:
-            kh = self._log_similarity(theta, first, second, buffers.take("categorical", shape, theta)).exp_()
+            kh = self.log_similarity(theta, first, second, buffers.take("categorical", shape, theta)).exp_()
         K = buffers.take("covariance", shape, theta)
         if kx is None or kh is None:
             only = kx if kh is None else kh
             assert only is not None, "a space has at least one column"
             return Evaluation(torch.mul(only, scale, out=K), kx, slope, kh, None)
-        w, c = self._weights(theta)
+        w, c = self.weights(theta)
         share = torch.mul(kh, w, out=work).add_(c)
         torch.mul(kx, share, out=K).addcmul_(kh, c).mul_(scale)
         return Evaluation(K, kx, slope, kh, share)
@@ -224,7 +161,7 @@ class ClosedForm:
         weight: list[Tensor] = []
         Gx, Gq = Gs, Gs
         if kx is not None and kh is not None and share is not None:
-            w, c = self._weights(theta)
+            w, c = self.weights(theta)
             Gk = torch.mul(Gs, kx, out=(workspace or Workspace()).take("pull", kx.shape, kx))
             along = _inner(Gk, kh) - 0.5 * (Gk.sum((-1, -2)) + _inner(Gs, kh))
             weight = [along.unsqueeze(-1) * (w * (1.0 - w))[:, 0]]
@@ -255,13 +192,16 @@ class ClosedForm:
         """Return the `b x K_j x rank` coordinates of the choices of each latent column."""
         if not self._num_latent:
             return []
-        return list(theta[:, self.layout.latent].unflatten(-1, (-1, LATENT_RANK)).split(self._num_latent, -2))
+        return list(
+            theta[:, self.layout.latent].reshape(len(theta), -1, LATENT_RANK).split_with_sizes(self._num_latent, -2)
+        )
 
-    def _weights(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+    def weights(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Return w and (1 - w) / 2, `b x 1 x 1`."""
         w = torch.sigmoid(theta[:, self.layout.weight]).unsqueeze(-1)
         return w, (1.0 - w) * 0.5
 
-    def _log_similarity(self, theta: Tensor, first: Features, second: Features, out: Tensor) -> Tensor:
+    def log_similarity(self, theta: Tensor, first: Features, second: Features, out: Tensor) -> Tensor:
         """Return -q: minus the sum of 1 / lengthscale over unequal codes and half the squared latent distances."""
         if self.columns.categorical:
             gamma = theta[:, self.layout.categorical].neg().exp_()
@@ -271,14 +211,17 @@ class ClosedForm:
         else:
             out.zero_()
         for one, two in self._latent_points(theta, first, second):
-            out.sub_(torch.cdist(one, two, compute_mode=_EXACT_DISTANCE).square_().mul_(0.5))
+            out.sub_(torch.cdist(one, two, compute_mode=EXACT_DISTANCE).square_().mul_(0.5))
         return out
 
     def _latent_points(self, theta: Tensor, first: Features, second: Features) -> list[tuple[Tensor, Tensor]]:
         """Return, for each latent column, the coordinates of the first and second points, `b x n x rank`."""
         if not self._num_latent:
             return []
-        ones, twos = first.latent.split(self._num_latent, -1), second.latent.split(self._num_latent, -1)
+        ones, twos = (
+            first.latent.split_with_sizes(self._num_latent, -1),
+            second.latent.split_with_sizes(self._num_latent, -1),
+        )
         return [(one @ E, two @ E) for one, two, E in zip(ones, twos, self.latents(theta), strict=True)]
 
     def _grad_categorical(self, theta: Tensor, first: Features, second: Features, Gq: Tensor) -> list[Tensor]:
@@ -290,7 +233,10 @@ class ClosedForm:
             groups.append(unequal.mul_(theta[:, self.layout.categorical].neg().exp_()).neg_())
         if self._num_latent:
             # Each pair pulls its two coordinates along their difference; both sides own rows of the same E.
-            ones, twos = first.latent.split(self._num_latent, -1), second.latent.split(self._num_latent, -1)
+            ones, twos = (
+                first.latent.split_with_sizes(self._num_latent, -1),
+                second.latent.split_with_sizes(self._num_latent, -1),
+            )
             pulls = []
             for (e1, e2), one, two in zip(self._latent_points(theta, first, second), ones, twos, strict=True):
                 pull1 = e1 * Gq.sum(-1, keepdim=True) - Gq @ e2
@@ -300,123 +246,13 @@ class ClosedForm:
         return groups
 
 
-class _OneHot:
-    """One-hot codes of some columns side by side; an inactive code (-1) is the last one of its column.
-
-    Args:
-        columns: Pairs (column, number of codes).
-        device: Where the tensors will be.
-    """
-
-    def __init__(self, columns: tuple[tuple[int, int], ...], device: torch.device | None) -> None:
-        sizes = torch.tensor([k for _, k in columns], dtype=torch.long, device=device)
-        self._columns = torch.tensor([j for j, _ in columns], dtype=torch.long, device=device)
-        self._last = sizes - 1
-        self._offsets = sizes.cumsum(0) - sizes
-        self._width = sum(k for _, k in columns)
-        # Which column each code belongs to, (H,), and as a matrix, (H, C).
-        self.owner = torch.arange(len(columns), device=device).repeat_interleave(sizes)
-        self.membership = torch.nn.functional.one_hot(self.owner, len(columns)).double() if columns else None
-
-    def __call__(self, X: Tensor) -> Tensor:
-        if self.membership is None:
-            return X[:, :0]
-        codes = X[:, self._columns].round().long()
-        position = torch.where(codes < 0, self._last, codes).add_(self._offsets)
-        return X.new_zeros(len(X), self._width).scatter_(1, position, 1.0)
-
-
-_EXACT_DISTANCE = "donot_use_mm_for_euclid_dist"
-
-
 def _inner(A: Tensor, B: Tensor) -> Tensor:
     """Return sum_ij A_ij B_ij of each batch, without a temporary."""
-    return torch.linalg.vecdot(A.flatten(-2), B.flatten(-2))
+    product: Tensor = torch.linalg.vecdot(A.flatten(-2), B.flatten(-2))
+    return product
 
 
 def _square_moments(G: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """Return sum_ij G_ij (a_if - b_jf)^2 for each feature f, `b x F`."""
     cross = (first * (G @ second)).sum(-2)
     return (G.sum(-1) @ first.square()).add_(G.sum(-2) @ second.square()).sub_(cross, alpha=2.0)
-
-
-class _CrossCovariance(torch.autograd.Function):
-    """K(first, second) for one theta, differentiable in the numeric features of the first points."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, numeric: Tensor, first: Features, second: Features, theta: Tensor, form: ClosedForm
-    ) -> Tensor:
-        parts = form.evaluate(theta, first, second)
-        ctx.form, ctx.theta, ctx.first, ctx.second, ctx.parts = form, theta, first, second, parts
-        return parts.covariance[0]
-
-    @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, None, None, None, None]:
-        G = grad_outputs[0].unsqueeze(0)
-        return ctx.form.grad_numeric(ctx.theta, ctx.first, ctx.second, ctx.parts, G)[0], None, None, None, None
-
-
-def cross_covariance(form: ClosedForm, theta: Tensor, X: Tensor, second: Features) -> Tensor:
-    """Compute K(X, second) for one set of hyperparameters, differentiable in the numeric columns of X.
-
-    Args:
-        form: The covariance.
-        theta: `p` hyperparameters.
-        X: `n x d` encoded points.
-        second: `m` points.
-    Returns:
-        `n x m` covariances, outputscale included.
-    """
-    first = form.features(X)
-    if not X.requires_grad or not form.has_numeric:
-        return form.evaluate(theta.unsqueeze(0), first, second).covariance[0]
-    fixed = Features(*(part.detach() for part in first))
-    result: Tensor = _CrossCovariance.apply(first.numeric, fixed, second, theta.unsqueeze(0), form)
-    return result
-
-
-class MovingRows:
-    """K(points, second) for points of which only the numeric features move: what does not move is computed once.
-
-    Args:
-        form: The covariance.
-        theta: `p` hyperparameters.
-        first: `r` points; their codes stay.
-        second: `n` points.
-    """
-
-    def __init__(self, form: ClosedForm, theta: Tensor, first: Features, second: Features) -> None:
-        self._profile = form._profile
-        theta = theta.unsqueeze(0)
-        self._inverse = theta[0, form.layout.numeric].neg().exp()
-        self._second = second.numeric * self._inverse
-        scale = theta[:, form.layout.outputscale].exp()
-        self._share, self._offset = scale.expand(len(first.numeric), 1), None
-        if form.has_categorical:
-            out = scale.new_empty(1, len(first.numeric), len(second.numeric))
-            kh = form._log_similarity(theta, first, second, out).exp_()[0]
-            w, c = (part[0] for part in form._weights(theta))
-            self._share, self._offset = (kh * w).add_(c).mul_(scale), kh.mul_(c).mul_(scale)
-
-    def __call__(self, numeric: Tensor, index: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """Compute the rows of some points.
-
-        Args:
-            numeric: `r' x F` numeric features.
-            index: `r'` numbers of the points they belong to.
-        Returns:
-            `r' x n` covariances, and the function that pulls `r' x n` values of dL/dK back to `r' x F` values of dL/dz.
-        """
-        z = numeric * self._inverse
-        r = torch.cdist(z, self._second, compute_mode=_EXACT_DISTANCE)
-        kx, slope = self._profile(r, torch.empty_like(r), torch.empty_like(r))
-        share = self._share[index]
-        slope.mul_(share)
-        K = kx.mul_(share) if self._offset is None else kx.mul_(share).add_(self._offset[index])
-
-        def pull_back(G: Tensor) -> Tensor:
-            Gx = slope.mul_(G)
-            return (z * Gx.sum(-1, keepdim=True)).sub_(Gx @ self._second).mul_(self._inverse).mul_(2.0)
-
-        return K, pull_back

@@ -34,7 +34,8 @@ def test_agrees_with_scipy_where_a_bound_is_active() -> None:
     for x in starts(6):
         expected = minimize(rosen, x.clamp(*box).numpy(), jac=rosen_der, method="L-BFGS-B", bounds=box.mT.tolist())
         assert float(found.value.min()) <= expected.fun + 1e-6
-    assert bool((found.x <= box[1]).all()) and bool((found.x >= box[0]).all())
+    assert bool((found.x <= box[1]).all())
+    assert bool((found.x >= box[0]).all())
 
 
 def test_batch_equals_loop() -> None:
@@ -82,4 +83,5 @@ def test_a_start_that_is_not_finite_stays() -> None:
 
     x = torch.ones(2, 2, dtype=torch.float64)
     found = minimize_batch(broken, x, torch.tensor([[-2.0] * 2, [2.0] * 2], dtype=torch.float64))
-    assert torch.equal(found.x[0], x[0]) and float(found.x[1].norm()) < 1e-6
+    assert torch.equal(found.x[0], x[0])
+    assert float(found.x[1].norm()) < 1e-6

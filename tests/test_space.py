@@ -98,6 +98,25 @@ def test_levels_have_equal_shares(name: str) -> None:
         assert torch.allclose(X, U, rtol=0, atol=1e-15)
 
 
+def test_the_ends_of_the_unit_cube_are_first_and_last_levels() -> None:
+    space = Space({**NETWORK.parameters, "huge": Integer(0, 2**53), "one": Ordinal(["only"])})
+    for end in (0.0, 1.0):
+        X = space.from_unit(torch.full((1, space.d), end, dtype=torch.float64))
+        for column, parameter in zip(X[0].tolist(), space.parameters.values(), strict=True):
+            assert column == (0.0 if parameter.count == 1 else end) or (parameter.when and column == INACTIVE)
+    assert space.decode(X)[0].keys() == set(space.names)
+
+
+def test_huge_integers_come_back_from_a_space() -> None:
+    space = Space(
+        {"huge": Integer(0, 2**53), "far": Integer(2**62, 2**62 + 2**53), "log": Integer(1, 10**12, log=True)}
+    )
+    configs = [{"huge": 2**53 - i, "far": 2**62 + 2**53 - i, "log": 10**12 - i} for i in range(100)]
+    X = space.encode(configs)
+    assert space.decode(X) == configs
+    assert torch.equal(space.canonicalize(X), X)
+
+
 def _arguments(name: str) -> dict[str, Any]:
     return {k: v for k, v in NETWORK.parameters[name].to_dict().items() if k not in ("type", "when")}
 

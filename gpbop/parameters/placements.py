@@ -17,7 +17,7 @@ from gpbop.errors import SpaceError, explain
 from gpbop.parameters.scales import Log
 
 LARGEST_TABLE = 2**16  # levels whose places are kept in a table (512 KiB); beyond it they are computed when asked for
-ROUNDING_IS_SAFE = 2**51  # up to this count, rounding u (count - 1) finds the level; beyond, neighbours are compared
+ROUNDING_IS_SAFE = 2**52  # up to this count u (count - 1) is off by less than 1/4; beyond, neighbours are compared
 LEAST_LOG_GAP = 2.0**-50  # between two levels on a log scale, whose places are rounded to about 2^-52
 
 

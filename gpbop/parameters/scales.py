@@ -99,7 +99,7 @@ class Linear(Scale):
     @override
     def value(self, u: Tensor) -> Tensor:
         low, high, width = self.scaled
-        return torch.where(u >= 1, high, torch.minimum(low + u * width, high)) / self.factor
+        return torch.minimum(low + u * width, high) / self.factor
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,10 @@ class Log(Scale):
         """The spacing of canonical u: a power of two wide enough that every canonical u has values of its own.
 
         Neighbouring floats are up to 2^-52 apart relative to their size, that is 2^-52 / width on the scale, and the
-        way there and back rounds u by less than 2^-52; both are doubled. Where high / low overflows, the
-        logarithms themselves are rounded (to 2^-44 near 700), hence the factor.
+        way there and back rounds u by less than 2^-52, also where the logarithms themselves are rounded (by 2^-44
+        near 700, on a width of at least 690); both are doubled.
         """
-        gap = 2.0**-51 * (1.0 + 1.0 / self.width) * (1.0 if self.fits else 4.0)
+        gap = 2.0**-51 * (1.0 + 1.0 / self.width)
         return min(1.0, 2.0 ** math.ceil(math.log2(gap)))
 
     def positions(self, values: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ def cholesky(A: Tensor, name: str = "covariance") -> Tensor:
     Raises:
         NumericalError: If A holds NaN or infinity, or is not positive definite with the largest jitter.
     """
+    L: Tensor
     L, info = torch.linalg.cholesky_ex(A)
     if not bool(info.any()) and bool(torch.isfinite(L.diagonal()).all()):
         return L
@@ -37,7 +38,8 @@ def cholesky(A: Tensor, name: str = "covariance") -> Tensor:
         L, info = torch.linalg.cholesky_ex(A + torch.eye(len(A), dtype=A.dtype, device=A.device) * (jitter * size))
         if not bool(info.any()):
             warnings.warn(
-                f"the {name} matrix is not positive definite to working precision; added jitter {jitter * size:.1e} to its diagonal",
+                f"the {name} matrix is not positive definite to working precision; "
+                f"added jitter {jitter * size:.1e} to its diagonal",
                 NumericalWarning,
                 stacklevel=2,
             )

@@ -3,8 +3,8 @@
 from gpbop.kernels.columns import Columns
 from gpbop.space import Space
 
-# From this many choices on, a categorical parameter is compared by learned coordinates: with few observations of each choice,
-# "all different choices are equally different" leaves nothing to learn from.
+# From this many choices on, a categorical parameter is compared by learned coordinates: with few observations of each
+# choice, "all different choices are equally different" leaves nothing to learn from.
 LATENT_FROM_CHOICES = 12
 
 
@@ -14,9 +14,13 @@ def columns_of(space: Space) -> Columns:
     Args:
         space: The search space.
     Returns:
-        Numeric, conditional, exchangeable and latent columns; a conditional categorical parameter has one more code, "inactive".
+        Numeric, conditional, exchangeable and latent columns; a conditional categorical parameter has one more code,
+        "inactive".
     """
-    numeric, conditional, categorical, latent = [], [], [], []
+    numeric: list[int] = []
+    conditional: list[int] = []
+    categorical: list[tuple[int, int]] = []
+    latent: list[tuple[int, int]] = []
     for j, parameter in enumerate(space.parameters.values()):
         if not parameter.is_categorical:
             numeric.append(j)

@@ -1,7 +1,7 @@
 """The factorised Gaussian process: posterior mean and variance of any number of points, in standardised units.
 
-Nothing here goes through GPyTorch: `ExactGP.__call__` forms the full test covariance (GPyTorch issues 2736 and 2754), and copies the
-training inputs for each candidate of a batch.
+Nothing here goes through GPyTorch: `ExactGP.__call__` forms the full test covariance (GPyTorch issues 2736 and 2754),
+and copies the training inputs for each candidate of a batch.
 
 Notation:
     L, alpha    Cholesky factor of K + diag(noise / counts);  K^-1 (y - m)
@@ -16,12 +16,14 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from gpbop.kernels.closed_form import ClosedForm, Features, MovingRows, concatenate, cross_covariance
+from gpbop.kernels.closed_form import ClosedForm
+from gpbop.kernels.features import Features, concatenate
+from gpbop.kernels.rows import MovingRows, cross_covariance
 from gpbop.surrogate.cholesky import append_rows, cholesky
 from gpbop.surrogate.marginal_likelihood import TrainingData
 
 MovingMoments = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Callable[[Tensor, Tensor], Tensor]]]
-"""Maps values of the moving columns and the numbers of the points to means, variances, and the way back from derivatives by them."""
+"""Maps values of the moving columns and the numbers of the points to means, variances, and the way back from them."""
 
 # Bytes that one block of rows may take when no cap is given; blocks of this size already run at full speed.
 BLOCK_BYTES = 256 * 2**20
@@ -55,7 +57,7 @@ class Factor:
 
     @staticmethod
     def of(form: ClosedForm, theta: Tensor, data: TrainingData) -> "Factor":
-        """Factorise for merged data and `p + 1` hyperparameters, the last one the log noise.   Cost: O(n^3)."""
+        """Factorise for merged data and `p + 1` hyperparameters, the last the log noise.   Cost: O(n^3)."""
         noise = theta[-1].exp()
         K = form.evaluate(theta[None, :-1], data.features, data.features).covariance[0]
         K.diagonal().add_(noise / data.counts)
@@ -75,7 +77,7 @@ class Factor:
         return self.theta[self.form.layout.outputscale].exp()[0]
 
     def rows(self, X: Tensor) -> Tensor:
-        """Compute `m x n` covariances of points with the training points, differentiable in the numeric columns of X."""
+        """Compute `m x n` covariances with the training points, differentiable in the numeric columns of X."""
         return cross_covariance(self.form, self.theta, X, self.features)
 
     def moments(self, X: Tensor) -> tuple[Tensor, Tensor]:
@@ -91,7 +93,7 @@ class Factor:
         size = self.block_rows()
         if len(X) <= size:
             return self._block_moments(X)
-        blocks = [self._block_moments(block) for block in X.split(size)]
+        blocks = [self._block_moments(block) for block in torch.split(X, size)]
         return torch.cat([mean for mean, _ in blocks]), torch.cat([variance for _, variance in blocks])
 
     def block_rows(self) -> int:
@@ -105,7 +107,7 @@ class Factor:
         return self.mean + rows @ self.alpha, variance.clamp_min(self.smallest_variance)
 
     def moving_moments(self, X: Tensor, columns: list[int]) -> "MovingMoments":
-        """Return the moments of `r x d` points as functions of some of their numeric columns alone, with gradients."""
+        """Return the moments of `r x d` points as functions of some of their numeric columns, with gradients."""
         first = self.form.features(X)
         places = [self.form.columns.numeric.index(column) for column in columns]
         rows = MovingRows(self.form, self.theta, first, self.features)
@@ -134,7 +136,7 @@ class Factor:
         return float(self.outputscale) * 1e-14
 
     def rows_with(self, others: Features) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-        """Return a function from `m x d` points to their `m x n` and `m x r` covariances with training and other points."""
+        """Return a function from `m x d` points to their covariances with training points and with r others."""
         both, n = concatenate(self.features, others), len(self.L)
 
         def rows(X: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gpbop.kernels.closed_form import ClosedForm, Features, cross_covariance
+from gpbop.kernels.closed_form import ClosedForm
+from gpbop.kernels.features import Features
+from gpbop.kernels.rows import cross_covariance
 from gpbop.surrogate.cholesky import cholesky
 from gpbop.surrogate.priors import ThetaPrior
 
@@ -19,7 +21,8 @@ LEAST_PROBABILITY = 0.01
 class Feasibility:
     """Probability that an experiment succeeds, by Gaussian process regression on the outcomes 1 and 0.
 
-    The lengthscales are the prior's mode, not those of the objective: where training diverges has its own, usually sharper, borders.
+    The lengthscales are the prior's mode, not those of the objective: where training diverges has its own, usually
+    sharper, borders.
 
     Attributes:
         form: The covariance.

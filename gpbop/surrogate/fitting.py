@@ -5,13 +5,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gpbop.bfgs import Minimum, minimize_batch
+from gpbop.bfgs import minimize_batch
 from gpbop.kernels.closed_form import ClosedForm
 from gpbop.surrogate.marginal_likelihood import NegativeLogPosterior, TrainingData
 from gpbop.surrogate.priors import ThetaPrior
 
-# Chosen by benchmarks/ask_latency.py: starts are explored on this many observations, and the best is finished on all of them.
-EXPLORED_OBSERVATIONS = 128
+# Chosen by benchmarks/ask_latency.py: starts are explored on this many observations, roughly, and the best is finished
+# on all.
+EXPLORED_OBSERVATIONS = 64
+EXPLORING_EVALUATIONS = 20
+EXPLORING_TOLERANCE = 0.05
 # A warm fit is checked against fresh starts whenever the data has grown by this share since the last check.
 RECHECK_GROWTH = 0.25
 # Decrease of -log posterior, in nats, that still justifies a step.
@@ -62,9 +65,9 @@ def fit_hyperparameters(
 ) -> FitState:
     """Find the most probable hyperparameters.
 
-    Without a warm start, or when the data has grown by a quarter since fresh starts were last tried, the prior's mode, random draws
-    and the warm start compete on a subset of the data; the best goes on with all data. Otherwise the last fit is continued with its
-    own curvature, which takes a few evaluations.
+    Without a warm start, or when the data has grown by a quarter since fresh starts were last tried, the prior's mode,
+    random draws and the warm start compete on a subset of the data; the best goes on with all data. Otherwise the last
+    fit is continued with its own curvature, which takes a few evaluations.
 
     Args:
         form: The covariance.
@@ -86,38 +89,37 @@ def fit_hyperparameters(
     starts = torch.cat([prior.start.unsqueeze(0), prior.sample_starts(restarts - 1, generator)])
     if warm is not None:
         starts = torch.cat([warm.theta.to(starts).unsqueeze(0), starts])
-    if u <= EXPLORED_OBSERVATIONS:
-        return _finish(objective, starts, prior, None, u, 0)
     index = torch.randperm(u, generator=generator)[:EXPLORED_OBSERVATIONS].sort().values.to(data.y.device)
-    explored = _minimize(NegativeLogPosterior(form, data.subset(index), prior), starts, prior, None, tolerance=1e-2)
-    # The subset finds the basins; all data says which of them is best.
-    value, _ = objective(explored.x)
-    best = value.nan_to_num(nan=torch.inf).argmin(keepdim=True)
-    scale = len(index) / u  # curvature grows with the number of observations
-    return _finish(objective, explored.x[best], prior, explored.inverse_hessian[best] * scale, u, explored.evaluations)
-
-
-def _minimize(
-    objective: NegativeLogPosterior,
-    starts: Tensor,
-    prior: ThetaPrior,
-    hessian: Tensor | None,
-    tolerance: float = TOLERANCE,
-) -> Minimum:
-    return minimize_batch(
-        objective, starts, prior.bounds, inverse_hessian=hessian, max_evaluations=MAX_EVALUATIONS, tolerance=tolerance
+    subset = data if u <= EXPLORED_OBSERVATIONS else data.subset(index)
+    explored = minimize_batch(
+        NegativeLogPosterior(form, subset, prior),
+        starts,
+        prior.bounds,
+        max_evaluations=EXPLORING_EVALUATIONS,
+        tolerance=EXPLORING_TOLERANCE,
     )
+    # The subset finds the basins; all data says which of them is best.
+    value = explored.value if subset is data else objective(explored.x)[0]
+    best = value.nan_to_num(nan=torch.inf).argmin(keepdim=True)
+    # Curvature grows with the number of observations, so its inverse shrinks.
+    hessian = explored.inverse_hessian[best] * (len(subset.y) / u)
+    return _finish(objective, explored.x[best], prior, hessian, u, explored.evaluations)
 
 
 def _finish(
     objective: NegativeLogPosterior,
-    starts: Tensor,
+    start: Tensor,
     prior: ThetaPrior,
-    hessian: Tensor | None,
+    hessian: Tensor,
     checked_at: int,
     evaluations: int,
 ) -> FitState:
-    found = _minimize(objective, starts, prior, hessian)
-    best = int(found.value.nan_to_num(nan=torch.inf).argmin())
-    total = evaluations + found.evaluations
-    return FitState(found.x[best].cpu(), found.inverse_hessian[best].cpu(), checked_at, total)
+    found = minimize_batch(
+        objective,
+        start,
+        prior.bounds,
+        inverse_hessian=hessian,
+        max_evaluations=MAX_EVALUATIONS,
+        tolerance=TOLERANCE,
+    )
+    return FitState(found.x[0].cpu(), found.inverse_hessian[0].cpu(), checked_at, evaluations + found.evaluations)

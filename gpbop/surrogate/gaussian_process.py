@@ -11,6 +11,7 @@ from torch import Tensor
 from gpbop.device import resolve_device
 from gpbop.errors import ObjectiveError
 from gpbop.kernels.closed_form import ClosedForm
+from gpbop.kernels.continuous import Smoothness
 from gpbop.observations import Observations
 from gpbop.space import Space
 from gpbop.surrogate.columns import columns_of
@@ -58,7 +59,7 @@ class GaussianProcess:
     fit_state: FitState
     factor: Factor
     group: Tensor
-    smoothness: str
+    smoothness: Smoothness
 
     @staticmethod
     def fit(
@@ -66,7 +67,7 @@ class GaussianProcess:
         configs: Sequence[Mapping[str, Any]],
         values: Sequence[float],
         *,
-        smoothness: str = "matern52",
+        smoothness: Smoothness = "matern52",
         device: str | torch.device = "auto",
         warm: "FitState | None" = None,
         hyperparameters: Tensor | None = None,
@@ -100,7 +101,7 @@ class GaussianProcess:
             missing = (~observations.succeeded).nonzero().flatten().tolist()
             raise ObjectiveError(
                 f"`values` must hold at least one number and only finite ones; got {len(observations)} values, "
-                f"not finite at {missing[:5]}. Leave failed experiments out, or use an Optimizer, which learns from them."
+                f"not finite at {missing[:5]}. Leave failed experiments out, or use an Optimizer: it learns from them."
             )
         return GaussianProcess.of(
             space,
@@ -117,7 +118,7 @@ class GaussianProcess:
         space: Space,
         observations: Observations,
         *,
-        smoothness: str = "matern52",
+        smoothness: Smoothness = "matern52",
         warm: FitState | None = None,
         hyperparameters: Tensor | None = None,
         restarts: int = 4,
@@ -150,7 +151,9 @@ class GaussianProcess:
         """
         new = Observations.of(self.space, configs, values, device=self.X.device)
         if not bool(new.succeeded.all()):
-            raise ObjectiveError("`values` must be finite; got a failed experiment. Leave it out: it adds no value to the model.")
+            raise ObjectiveError(
+                "`values` must be finite; got a failed experiment. Leave it out: it adds no value to the model."
+            )
         X, y = torch.cat([self.X, new.X]), torch.cat([self.y, new.y])
         standardization = Standardization.of(y)
         group = torch.cat([self.group, len(self.factor.L) + torch.arange(len(new)).to(self.group)])

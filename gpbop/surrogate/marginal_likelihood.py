@@ -2,7 +2,8 @@
 
 Notation, for u merged rows of n observations with counts c and means y:
     K       s k + diag(noise / c)
-    m       1'K^-1 y / 1'K^-1 1, the constant mean that maximises the likelihood; by the envelope theorem gradients ignore it
+    m       1'K^-1 y / 1'K^-1 1, the constant mean that maximises the likelihood; by the envelope theorem gradients
+    ignore it
     alpha   K^-1 (y - m)
     log p(all n) = log N(y | m, K) - sum_g [(c_g - 1) log(2 pi noise) + log c_g] / 2 - S / (2 noise),
                    S the sum of squares within the merged rows
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gpbop.kernels.closed_form import ClosedForm, Features, Workspace
+from gpbop.kernels.closed_form import ClosedForm
+from gpbop.kernels.features import Features
+from gpbop.kernels.profiles import Workspace
 from gpbop.surrogate.priors import ThetaPrior
 from gpbop.surrogate.targets import group_means, group_repeats
 

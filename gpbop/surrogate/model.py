@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from botorch.models import SingleTaskGP
 from botorch.models.transforms.outcome import Standardize
-from botorch.posteriors import GPyTorchPosterior
+from botorch.posteriors.gpytorch import GPyTorchPosterior
 from gpytorch.constraints import Interval
 from gpytorch.distributions import MultivariateNormal
 from gpytorch.kernels import ScaleKernel
@@ -27,7 +27,8 @@ from gpbop.surrogate.targets import Standardization
 if TYPE_CHECKING:
     from gpytorch.module import Module
 
-# Above this many joint points the posterior covariance stays lazy: variances cost O(q) memory, as a table of candidates needs.
+# Above this many joint points the posterior covariance stays lazy: variances cost O(q) memory, as a table of
+# candidates needs.
 LAZY_FROM = 1024
 
 
@@ -72,11 +73,12 @@ def _set(module: "Module", name: str, value: Tensor, bounds: tuple[float, float]
     module.initialize(**{name: value})
 
 
-class ExactModel(SingleTaskGP):  # type: ignore[misc]  # BoTorch's models are untyped
+class ExactModel(SingleTaskGP):
     """A SingleTaskGP whose posterior is read from a Cholesky factor that is already there.
 
-    Targets are standardised inside and the posterior is in the objective's units, as with BoTorch's Standardize. Whatever changes
-    the data or the hyperparameters (training, new data, a loaded state) drops the factor, and BoTorch's own path takes over.
+    Targets are standardised inside and the posterior is in the objective's units, as with BoTorch's Standardize.
+    Whatever changes the data or the hyperparameters (training, new data, a loaded state) drops the factor, and
+    BoTorch's own path takes over.
 
     Args:
         X: `n x d` encoded points.
@@ -97,7 +99,7 @@ class ExactModel(SingleTaskGP):  # type: ignore[misc]  # BoTorch's models are un
         super().train(False)
 
     @override
-    def posterior(
+    def posterior(  # type: ignore[override]  # BoTorch's own models disagree among themselves
         self,
         X: Tensor,
         output_indices: list[int] | None = None,
@@ -122,7 +124,8 @@ class ExactModel(SingleTaskGP):  # type: ignore[misc]  # BoTorch's models are un
         if observation_noise:
             covariance = covariance + self._factor.noise * torch.eye(X.shape[-2]).to(X)
         scale = self._standardization.scale
-        # A linear operator, not a tensor: GPyTorch then factorises when something is sampled, with jitter, and not before.
+        # A linear operator, not a tensor: GPyTorch then factorises when something is sampled, with jitter, and not
+        # before.
         covariance = to_linear_operator(covariance * scale * scale)
         mvn = MultivariateNormal(self._standardization.restore_mean(mean), covariance)
         posterior = GPyTorchPosterior(mvn)
@@ -138,7 +141,7 @@ class ExactModel(SingleTaskGP):  # type: ignore[misc]  # BoTorch's models are un
             variance = (factor.outputscale - V.square().sum(0)).clamp_min(factor.smallest_variance)
             return mean, variance.reshape(*X.shape[:-1], 1)
         V = V.mT.reshape(*X.shape[:-1], -1)  # (*batch, q, n)
-        prior = self.covar_module(X)
+        prior: Any = self.covar_module(X)
         if X.shape[-2] > LAZY_FROM:
             return mean, prior + RootLinearOperator(V) * -1.0
         return mean, prior.to_dense() - V @ V.mT
@@ -167,12 +170,13 @@ class ExactModel(SingleTaskGP):  # type: ignore[misc]  # BoTorch's models are un
         return super().load_state_dict(*args, **kwargs)
 
     @override
-    def condition_on_observations(self, X: Tensor, Y: Tensor, **kwargs: Any) -> Any:
+    def condition_on_observations(self, X: Tensor, Y: Tensor, noise: Tensor | None = None, **kwargs: Any) -> Any:
         """Condition on further observations, as in BoTorch; the result computes its posterior by GPyTorch."""
         if self.prediction_strategy is None:
             # GPyTorch extends the caches of a first prediction, so make one of a single point.
             super().posterior(self.train_inputs[0][..., :1, :])
-        model = super().condition_on_observations(X, Y, **kwargs)
+        model = super().condition_on_observations(X, Y, noise=noise, **kwargs)
+        assert isinstance(model, ExactModel), "BoTorch copies the model that it extends"
         model._drop_factor()
         return model
 
@@ -184,4 +188,3 @@ def _fixed_standardize(standardization: Standardization, X: Tensor) -> Standardi
     transform._stdvs_sq = transform.stdvs.square()
     transform._is_trained = torch.tensor(True)
     return transform.eval()
-

@@ -36,9 +36,10 @@ def noiseless_draws(factor: Factor, num_draws: int, seed: int) -> tuple[Factor, 
     covariance.diagonal().add_(NOISELESS)
     root = cholesky(0.5 * (covariance + covariance.mT), "posterior covariance")
     if n <= MAX_QMC_DIM:
-        base = NormalQMCEngine(n, seed=seed).draw(num_draws, dtype=torch.float64)
+        base: Tensor | None = NormalQMCEngine(n, seed=seed).draw(num_draws, dtype=torch.float64)
     else:
         base = torch.randn(num_draws, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    assert base is not None, "the engine returns its draws unless it is given a tensor for them"
     values = (factor.mean + K @ factor.alpha).unsqueeze(-1) + root @ base.to(K).mT
     K.diagonal().add_(NOISELESS)
     L = cholesky(K, "noise-free covariance")

@@ -1,8 +1,8 @@
 """Priors and bounds of the hyperparameters.
 
-Every hyperparameter lives in theta as a logarithm (the weight as a logit, latent coordinates as they are). Densities are those of
-the values themselves, as GPyTorch adds them to the marginal likelihood: a log-normal value with log-mean mu and log-deviation sigma
-has log p = -(theta - mu)^2 / (2 sigma^2) - theta - log(sigma sqrt(2 pi)).
+Every hyperparameter lives in theta as a logarithm (the weight as a logit, latent coordinates as they are). Densities
+are those of the values themselves, as GPyTorch adds them to the marginal likelihood: a log-normal value with log-mean
+mu and log-deviation sigma has log p = -(theta - mu)^2 / (2 sigma^2) - theta - log(sigma sqrt(2 pi)).
 """
 
 import math
@@ -15,8 +15,8 @@ from torch.distributions import Beta
 
 from gpbop.kernels.closed_form import ClosedForm
 
-# Lengthscales: median exp(sqrt 2) sqrt(D), Hvarfner et al. (2024), "Vanilla Bayesian optimization performs great in high
-# dimensions", eq. 8; D counts the columns of the space. BoTorch's default too.
+# Lengthscales: median exp(sqrt 2) sqrt(D), Hvarfner et al. (2024), "Vanilla Bayesian optimization performs great in
+# high dimensions", eq. 8; D counts the columns of the space. BoTorch's default too.
 LENGTHSCALE_LOC, LENGTHSCALE_SCALE = math.sqrt(2.0), math.sqrt(3.0)
 # Noise variance of standardised targets: BoTorch's default (median 0.018).
 NOISE_LOC, NOISE_SCALE = -4.0, 1.0

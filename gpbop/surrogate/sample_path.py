@@ -2,9 +2,10 @@
 
 A draw is a prior draw made of M random features, corrected to the data by Matheron's rule:
     f(x) = f0(x) + k(x, X) (K + noise)^-1 (y - m - f0(X) - e) + m.
-The correction is exact; the prior draw is approximate, with an error in covariance of order s / sqrt(M). The mixed covariance
-s [w k_x k_h + c k_x + c k_h], c = (1 - w) / 2, is a sum of three independent draws, and products of covariances are products of
-independent random features: cosines for numeric and latent coordinates, random signs for exchangeable choices.
+The correction is exact; the prior draw is approximate, with an error in covariance of order s / sqrt(M). The mixed
+covariance s [w k_x k_h + c k_x + c k_h], c = (1 - w) / 2, is a sum of three independent draws, and products of
+covariances are products of independent random features: cosines for numeric and latent coordinates, random signs for
+exchangeable choices.
 
 References:
     Wilson et al. (2020), Efficiently sampling functions from Gaussian process posteriors.
@@ -17,7 +18,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gpbop.kernels.closed_form import ClosedForm, Features
+from gpbop.kernels.closed_form import ClosedForm
+from gpbop.kernels.features import Features
 from gpbop.surrogate.factor import Factor
 
 NUM_FEATURES = 2048
@@ -27,7 +29,7 @@ _DEGREES = {"matern32": 3.0, "matern52": 5.0, "rbf": math.inf}  # of the Student
 
 @dataclass(frozen=True)
 class _Part:
-    """One of the summed prior draws: `scale * sqrt(2 / M) sum_i weights_i signs_i(codes) cos(z . frequencies_i + phases_i)`."""
+    """One summed prior draw: scale sqrt(2 / M) sum_i weights_i signs_i(codes) cos(z . frequencies_i + phases_i)."""
 
     scale: Tensor
     frequencies: Tensor | None  # (F, M)
@@ -52,7 +54,7 @@ class SamplePath:
     update: Tensor
 
     def __call__(self, X: Tensor) -> Tensor:
-        """Evaluate at `m x d` encoded points: `m` values, differentiable in the numeric columns.   Cost: O(m (n + M))."""
+        """Compute `m` values at `m x d` encoded points, differentiable in the numeric columns.   Cost: O(m (n + M))."""
         prior = _evaluate(self.factor.form, self.parts, self.factor.form.features(X))
         return self.factor.mean + prior + self.factor.rows(X) @ self.update
 
@@ -70,7 +72,10 @@ def draw_sample_path(factor: Factor, residual: Tensor, counts: Tensor, *, seed: 
     """
     generator = torch.Generator().manual_seed(seed)
     parts = _draw_parts(factor, generator)
-    error = torch.randn(len(residual), generator=generator, dtype=torch.float64).to(residual) * (factor.noise / counts).sqrt()
+    error = (
+        torch.randn(len(residual), generator=generator, dtype=torch.float64).to(residual)
+        * (factor.noise / counts).sqrt()
+    )
     target = residual - _evaluate(factor.form, parts, factor.features) - error
     update = torch.cholesky_solve(target.unsqueeze(-1), factor.L)[:, 0]
     return SamplePath(factor, parts, update)
@@ -88,14 +93,21 @@ def _draw_parts(factor: Factor, generator: torch.Generator) -> tuple[_Part, ...]
 
 
 def _draw_part(
-    form: ClosedForm, theta: Tensor, scale: Tensor, with_numeric: bool, with_categorical: bool, generator: torch.Generator
+    form: ClosedForm,
+    theta: Tensor,
+    scale: Tensor,
+    with_numeric: bool,
+    with_categorical: bool,
+    generator: torch.Generator,
 ) -> _Part:
     M = NUM_FEATURES
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64).to(theta)
 
-    frequencies, latent, signs = None, [], []
+    frequencies: Tensor | None = None
+    latent: list[Tensor] = []
+    signs: list[Tensor] = []
     if with_numeric:
         F = form.columns.num_features
         frequencies = normal(F, M) / theta[form.layout.numeric].exp().unsqueeze(-1)
@@ -116,7 +128,7 @@ def _draw_part(
 
 
 def _evaluate(form: ClosedForm, parts: tuple[_Part, ...], features: Features) -> Tensor:
-    """Evaluate the prior draw at `m` points.   (m,)"""
+    """Evaluate the prior draw at `m` points."""
     total = features.numeric.new_zeros(len(features.numeric))
     for part in parts:
         angle = part.phases.expand(len(total), -1)
@@ -127,7 +139,7 @@ def _evaluate(form: ClosedForm, parts: tuple[_Part, ...], features: Features) ->
         values = math.sqrt(2.0) * torch.cos(angle)
         if part.signs:
             sizes = [len(table) for table in part.signs]
-            for onehot, table in zip(features.onehot.split(sizes, -1), part.signs, strict=True):
+            for onehot, table in zip(features.onehot.split_with_sizes(sizes, -1), part.signs, strict=True):
                 values = values * (onehot @ table)
         total = total + part.scale / math.sqrt(NUM_FEATURES) * (values @ part.weights)
     return total

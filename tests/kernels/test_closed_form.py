@@ -4,9 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from gpbop.kernels.closed_form import ClosedForm, Features, MovingRows, Workspace, concatenate, cross_covariance
+from gpbop.kernels.closed_form import ClosedForm
 from gpbop.kernels.columns import Columns
+from gpbop.kernels.features import Features, concatenate
 from gpbop.kernels.mixed import MixedKernel
+from gpbop.kernels.profiles import Workspace
+from gpbop.kernels.rows import MovingRows, cross_covariance
 
 CASES = {
     "numeric": Columns(numeric=(0, 1, 2)),
@@ -107,7 +110,8 @@ def test_gradient_of_x_equals_autograd_of_reference(
     plain = X1.clone().requires_grad_()
     K = reference(form, theta[0], columns)(plain, X2).to_dense() * theta[0, form.layout.outputscale].exp()
     (K * G).sum().backward()
-    assert X.grad is not None and plain.grad is not None
+    assert X.grad is not None
+    assert plain.grad is not None
     torch.testing.assert_close(X.grad, plain.grad, rtol=1e-9, atol=1e-11)
 
 

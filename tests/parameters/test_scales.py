@@ -25,6 +25,8 @@ EXTREME = [
     Log(1.0, 1.0 + 2**-52),
     Log(1e17, 1e17 + 64),
     Log(1e-300, 1e5),
+    Log(1e-300, 1.1),
+    Log(1e5, 1.1e305),
 ]
 
 
@@ -106,6 +108,13 @@ def test_decimals_of_15_digits_come_back_on_linear_scales_from_zero(
     value = min(typed(share * high * 10.0**-smaller, digits), high)
     assume(value == 0 or value > 1e-300)  # below, subnormal places round it
     assert returned(Linear(0.0, high), value) == value
+
+
+@pytest.mark.parametrize("high", [0.1, 0.7, 1.0, 3.0, 10.0, 3e5])
+def test_many_decimals_of_15_digits_come_back(high: float) -> None:
+    shares = torch.rand(5000, generator=torch.Generator().manual_seed(0), dtype=torch.float64).tolist()
+    values = column(*(min(typed(share * high, 15), high) for share in shares))
+    assert torch.equal(shortest(Linear(0.0, high), Linear(0.0, high).unit(values)), values)
 
 
 @settings(max_examples=100)

@@ -41,7 +41,11 @@ def test_posterior_equals_scikit_learn(smoothness: str, n: int) -> None:
     configs, values = data(CONTINUOUS, n)
     gp = GaussianProcess.fit(CONTINUOUS, configs, values, smoothness=smoothness)
     lengthscale = list(gp.lengthscales.values())
-    kernel = RBF(lengthscale) if smoothness == "rbf" else Matern(lengthscale, nu={"matern52": 2.5, "matern32": 1.5}[smoothness])
+    kernel = (
+        RBF(lengthscale)
+        if smoothness == "rbf"
+        else Matern(lengthscale, nu={"matern52": 2.5, "matern32": 1.5}[smoothness])
+    )
     kernel = ConstantKernel(float(gp.factor.outputscale)) * kernel
     regressor = GaussianProcessRegressor(kernel, alpha=float(gp.factor.noise), optimizer=None)
     z = gp.standardization.standardize(torch.tensor(values, dtype=torch.float64)) - gp.factor.mean
@@ -80,7 +84,8 @@ def test_incremental_equals_refit_with_fixed_hyperparameters(n: int, k: int, wit
 def test_repeats_are_one_row_with_a_count() -> None:
     configs, values = data(MIXED, 10)
     gp = GaussianProcess.fit(MIXED, configs * 3, values * 2 + [value + 0.3 for value in values])
-    assert len(gp.factor.L) == 10 and len(gp.y) == 30
+    assert len(gp.factor.L) == 10
+    assert len(gp.y) == 30
     dense = GaussianProcess.fit(MIXED, configs, values, hyperparameters=gp.fit_state.theta)
     for config, value in zip(configs * 2, values + [value + 0.3 for value in values], strict=True):
         dense = dense.condition([config], [value])  # appended, not merged
@@ -95,7 +100,8 @@ def test_configs_that_differ_in_inactive_parameters_are_one_point() -> None:
     gp = GaussianProcess.fit(MIXED, [base, base | {"dropout": 0.3}, base | {"size": 16}], [1.0, 1.2, 2.0])
     assert len(gp.factor.L) == 2
     mean, std = gp.predict([base, base | {"dropout": 0.5}])
-    assert mean[0] == mean[1] and std[0] == std[1]
+    assert mean[0] == mean[1]
+    assert std[0] == std[1]
 
 
 def test_observation_noise_adds_its_variance() -> None:
@@ -132,7 +138,8 @@ def test_units_do_not_matter(size: float) -> None:
     configs, values = data(MIXED, 15)
     plain = GaussianProcess.fit(MIXED, configs, values).predict(MIXED.sample(9, 2))
     scaled = GaussianProcess.fit(MIXED, configs, [value * size for value in values]).predict(MIXED.sample(9, 2))
-    assert bool(torch.isfinite(scaled.mean).all()) and bool((scaled.std > 0.0).all())
+    assert bool(torch.isfinite(scaled.mean).all())
+    assert bool((scaled.std > 0.0).all())
     torch.testing.assert_close(scaled.mean / size, plain.mean, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(scaled.std / size, plain.std, rtol=1e-3, atol=1e-5)
 
@@ -141,14 +148,16 @@ def test_units_do_not_matter(size: float) -> None:
 def test_constant_targets_give_a_finite_posterior(values: list[float]) -> None:
     gp = GaussianProcess.fit(MIXED, MIXED.sample(6, 0), values)
     mean, std = gp.predict(MIXED.sample(20, 1))
-    assert bool(torch.isfinite(mean).all()) and bool(torch.isfinite(std).all())
+    assert bool(torch.isfinite(mean).all())
+    assert bool(torch.isfinite(std).all())
     torch.testing.assert_close(mean, torch.full_like(mean, values[0]), rtol=1e-9, atol=0.0)
 
 
 def test_one_observation() -> None:
     configs = MIXED.sample(1, 0)
     mean, std = GaussianProcess.fit(MIXED, configs, [3.0]).predict(configs + MIXED.sample(5, 1))
-    assert bool(torch.isfinite(mean).all()) and bool((std > 0.0).all())
+    assert bool(torch.isfinite(mean).all())
+    assert bool((std > 0.0).all())
     assert float(std[0]) <= float(std[1:].max())
 
 
@@ -160,7 +169,8 @@ def test_500_nearly_identical_points_do_not_break() -> None:
     values = torch.randn(500, generator=generator, dtype=torch.float64).tolist()
     gp = GaussianProcess.fit(space, configs, values)
     mean, std = gp.predict([*configs[:5], *space.sample(20, 1)])
-    assert bool(torch.isfinite(mean).all()) and bool((std > 0.0).all())
+    assert bool(torch.isfinite(mean).all())
+    assert bool((std > 0.0).all())
     # 500 measurements of one point: the mean is theirs, known to noise / sqrt(500).
     assert abs(float(mean[0]) - sum(values) / 500) < 0.1
 

@@ -4,7 +4,12 @@ import resource
 
 import pytest
 import torch
-from botorch.acquisition import LogExpectedImprovement, qKnowledgeGradient, qLogExpectedImprovement, qLogNoisyExpectedImprovement
+from botorch.acquisition import (
+    LogExpectedImprovement,
+    qKnowledgeGradient,
+    qLogExpectedImprovement,
+    qLogNoisyExpectedImprovement,
+)
 from botorch.acquisition.max_value_entropy_search import qMaxValueEntropy
 from botorch.models import SingleTaskGP
 from botorch.optim import optimize_acqf
@@ -75,7 +80,7 @@ def test_gradients_of_the_posterior(gp: GaussianProcess) -> None:
     [
         lambda gp: LogExpectedImprovement(gp.model, best_f=gp.y.min(), maximize=False),
         lambda gp: qLogExpectedImprovement(gp.model, best_f=gp.y.max()),
-        lambda gp: qLogNoisyExpectedImprovement(gp.model, X_baseline=gp.X),
+        lambda gp: qLogNoisyExpectedImprovement(gp.model, X_baseline=gp.X.unique(dim=0)),
         lambda gp: qKnowledgeGradient(gp.model, num_fantasies=2),
         lambda gp: qMaxValueEntropy(gp.model, candidate_set=gp.X),
     ],
@@ -84,7 +89,8 @@ def test_gradients_of_the_posterior(gp: GaussianProcess) -> None:
 def test_botorch_acquisition_functions_work_on_it(gp: GaussianProcess, build: object) -> None:
     acqf = build(gp)  # type: ignore[operator]
     x, value = optimize_acqf(acqf, bounds=SPACE.bounds, q=1, num_restarts=2, raw_samples=8, options={"maxiter": 5})
-    assert x.shape == (1, SPACE.d) and bool(torch.isfinite(value).all())
+    assert x.shape == (1, SPACE.d)
+    assert bool(torch.isfinite(value).all())
 
 
 def test_fantasies_condition_on_their_data(gp: GaussianProcess) -> None:
@@ -96,7 +102,10 @@ def test_fantasies_condition_on_their_data(gp: GaussianProcess) -> None:
     scale = gp.standardization.scale
     # `condition` standardises anew, BoTorch keeps the old units: hyperparameters then mean slightly different things.
     torch.testing.assert_close(
-        conditioned.posterior(queries).mean.flatten(), expected.model.posterior(queries).mean.flatten(), atol=scale, rtol=0
+        conditioned.posterior(queries).mean.flatten(),
+        expected.model.posterior(queries).mean.flatten(),
+        atol=scale,
+        rtol=0,
     )
     at_data = conditioned.posterior(X).mean
     assert bool((at_data - Y).abs().max() < (gp.model.posterior(X).mean - Y).abs().max())
@@ -119,7 +128,8 @@ def test_variance_of_40000_joint_points_needs_little_memory(gp: GaussianProcess)
     posterior = gp.model.posterior(X)
     variance = posterior.variance
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert variance.shape == (40_000, 1) and bool((variance > 0.0).all())
+    assert variance.shape == (40_000, 1)
+    assert bool((variance > 0.0).all())
     assert grown < 1_000_000, f"{grown} KiB"  # kilobytes on Linux
     std = gp.predict_encoded(X[:100]).std
     torch.testing.assert_close(variance[:100, 0].sqrt(), std, rtol=1e-5, atol=1e-7)

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from gpbop import Categorical, Float, GaussianProcess, Integer, Ordinal, Space, SpaceExhausted
 from gpbop.acquisition import FunctionAcquisition, Question, acquisition
-from gpbop.search import EXHAUSTIVE_SIZE, Avoided, maximize_acquisition, unseen
+from gpbop.search import Avoided, maximize_acquisition, unseen
+from gpbop.search.maximize import EXHAUSTIVE_SIZE
 
 SMALL = Space(
     {
@@ -26,7 +27,9 @@ LARGE = Space(
         "c": Categorical(["u", "v"], when={"b": ["z"]}),
     }
 )
-CONTINUOUS = Space({"a": Float(0.0, 1.0), "b": Categorical(["x", "y", "z"]), "c": Float(0.0, 1.0, when={"b": ["x", "y"]})})
+CONTINUOUS = Space(
+    {"a": Float(0.0, 1.0), "b": Categorical(["x", "y", "z"]), "c": Float(0.0, 1.0, when={"b": ["x", "y"]})}
+)
 
 
 def everything(space: Space) -> Tensor:
@@ -115,7 +118,8 @@ def test_same_seed_same_answer() -> None:
     value = FunctionAcquisition(smooth)
     X_avoid = torch.zeros(0, 5, dtype=torch.float64)
     first, second = (maximize_acquisition(value, LARGE, X_avoid=X_avoid, seed=3) for _ in range(2))
-    assert torch.equal(first.x, second.x) and first.value == second.value
+    assert torch.equal(first.x, second.x)
+    assert first.value == second.value
 
 
 def test_nan_values_are_never_chosen() -> None:

@@ -34,7 +34,9 @@ ANALYTIC = ("max_variance", "ei", "pi", "ucb")
 @pytest.fixture(scope="module")
 def gp() -> GaussianProcess:
     configs = SPACE.sample(20, 0)
-    values = [50.0 + 3.0 * (c["a"] - 0.3) ** 2 + 0.02 * c["n"] + (c["b"] == "x") + 0.3 * c.get("c", 0.0) for c in configs]
+    values = [
+        50.0 + 3.0 * (c["a"] - 0.3) ** 2 + 0.02 * c["n"] + (c["b"] == "x") + 0.3 * c.get("c", 0.0) for c in configs
+    ]
     return GaussianProcess.fit(SPACE, configs, values)
 
 
@@ -64,11 +66,16 @@ def test_values_equal_botorch(gp: GaussianProcess, name: str, direction: Directi
         theirs = theirs / scale
     torch.testing.assert_close(found, theirs, rtol=1e-6, atol=1e-6)
     ours = botorch_acquisition(name, question)
-    assert type(ours).__name__ in ("PosteriorStandardDeviation", "LogExpectedImprovement", "LogProbabilityOfImprovement", "UpperConfidenceBound")
+    assert type(ours).__name__ in (
+        "PosteriorStandardDeviation",
+        "LogExpectedImprovement",
+        "LogProbabilityOfImprovement",
+        "UpperConfidenceBound",
+    )
 
 
 def test_integrated_variance_equals_botorch(gp: GaussianProcess) -> None:
-    """BoTorch returns minus the variance that is left, by fantasies; ours is the drop from the variance that is there."""
+    """BoTorch returns minus the variance that is left, by fantasies; ours is the drop from what is there."""
     reference = points(40, 5)
     question = Question(gp, reference=reference)
     X, scale = points(12), gp.standardization.scale
@@ -89,9 +96,11 @@ def test_integrated_variance_is_the_drop_seen_after_measuring(gp: GaussianProces
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_noisy_ei_agrees_with_botorch(gp: GaussianProcess, direction: Direction, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Letham's noisy EI needs known noise in BoTorch: the same process with its noise declared, and many draws on both sides."""
-    monkeypatch.setattr("gpbop.acquisition.NUM_DRAWS", 1024)
+def test_noisy_ei_agrees_with_botorch(
+    gp: GaussianProcess, direction: Direction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Letham's noisy EI needs known noise in BoTorch: the same process with its noise declared; many draws."""
+    monkeypatch.setattr("gpbop.acquisition.closed_forms.NUM_DRAWS", 1024)
     X = points(15)
     found = acquisition("noisy_ei", Question(gp, direction))(X)
     z = gp.standardization.standardize(gp.y).unsqueeze(-1)
@@ -128,7 +137,8 @@ def test_thompson_draws_have_the_posterior_moments(gp: GaussianProcess) -> None:
 def test_thompson_is_one_function_per_seed(gp: GaussianProcess) -> None:
     X = points(8)
     first, again, other = (acquisition("thompson", Question(gp, seed=seed))(X) for seed in (1, 1, 2))
-    assert torch.equal(first, again) and not torch.allclose(first, other)
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, other)
     restored = botorch_acquisition("thompson", Question(gp, "maximize", seed=1))(X.unsqueeze(-2))
     torch.testing.assert_close(restored, gp.standardization.restore_mean(-first))
 
@@ -199,7 +209,8 @@ def test_joint_batches_are_botorch_objects(gp: GaussianProcess, name: str, direc
     question = Question(gp, direction, X_pending=points(2, 31), reference=points(16, 5))
     acqf = botorch_acquisition(name, question, q=3)
     values = acqf(points(12).reshape(4, 3, -1))
-    assert values.shape == (4,) and bool(torch.isfinite(values).all())
+    assert values.shape == (4,)
+    assert bool(torch.isfinite(values).all())
     assert type(acqf).__module__.startswith("botorch")
 
 
@@ -208,7 +219,7 @@ def test_monte_carlo_batch_of_one_agrees_with_the_closed_form(gp: GaussianProces
     far = points(1, 77)
     X = points(25)
     closed = botorch_acquisition(name, Question(gp))(X.unsqueeze(-2)).detach()
-    from gpbop.acquisition import _RECIPES
+    from gpbop.acquisition.catalog import _RECIPES
 
     torch.manual_seed(0)
     sampled = _RECIPES[name].batch(Question(gp, X_pending=far[:0]))(X.unsqueeze(-2)).detach()
@@ -221,7 +232,8 @@ def test_failures_lower_the_value_where_they_were(gp: GaussianProcess) -> None:
     outcome = torch.cat([torch.ones(len(gp.X)), torch.zeros(4)]).bool()
     feasibility = Feasibility.of(gp.factor.form, torch.cat([gp.X, failed.expand(4, -1)]), outcome)
     p = feasibility.probability(torch.cat([failed, gp.X]))
-    assert float(p[0]) < 0.3 and float(p[1:].max()) > 0.8
+    assert float(p[0]) < 0.3
+    assert float(p[1:].max()) > 0.8
     for name in ACQUISITIONS:
         question = Question(gp, seed=1)
         plain, weighted = acquisition(name, question)(failed), acquisition(name, question, feasibility)(failed)
@@ -229,7 +241,7 @@ def test_failures_lower_the_value_where_they_were(gp: GaussianProcess) -> None:
 
 
 def test_unknown_names() -> None:
-    with pytest.raises(AcquisitionError, match="`acquisition` must be one of 'max_variance'.*got 'eii'"):
+    with pytest.raises(AcquisitionError, match=r"`acquisition` must be one of 'max_variance'.*got 'eii'"):
         acquisition("eii", None)  # type: ignore[arg-type]
     with pytest.raises(AcquisitionError, match="'thompson'"):
         botorch_acquisition("thompson", None, q=2)  # type: ignore[arg-type]
