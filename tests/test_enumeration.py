@@ -22,7 +22,7 @@ def brute_force(space: Space) -> set[str]:
     return {same(collapse(space, config)) for config in full}
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(spaces(finite=True, most=5))
 def test_the_grid_is_every_config_once(space: Space) -> None:
     visited = [same(config) for config in space.grid()]
@@ -30,7 +30,7 @@ def test_the_grid_is_every_config_once(space: Space) -> None:
     assert set(visited) == brute_force(space)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(spaces(finite=True, most=5), st.data())
 def test_any_slice_and_any_order_is_part_of_the_grid(space: Space, data: st.DataObject) -> None:
     size = int(space.size)
@@ -43,7 +43,7 @@ def test_any_slice_and_any_order_is_part_of_the_grid(space: Space, data: st.Data
     assert torch.equal(space.canonicalize(X), X)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(spaces())
 def test_a_space_is_infinite_with_a_continuous_parameter_that_can_be_active(space: Space) -> None:
     """A continuous parameter counts when some values of the others make it active."""

@@ -242,7 +242,9 @@ def test_powers_of_two_as_units_change_no_ask(power: int) -> None:
     assert play(Optimizer(NETWORK, initial=3), 5) == play(Optimizer(NETWORK, initial=3), 5, sign=2.0**power)
 
 
-@pytest.mark.parametrize("transform", [lambda v: v * 1e-300, lambda v: v * 1e300, lambda v: v + 1e6, lambda v: 3.0 - v / 7])
+@pytest.mark.parametrize(
+    "transform", [lambda v: v * 1e-300, lambda v: v * 1e300, lambda v: v + 1e6, lambda v: 3.0 - v / 7]
+)
 def test_units_change_no_ask_on_a_grid(transform: Any) -> None:
     plain, other = Optimizer(GRID), Optimizer(GRID, direction="maximize" if transform(1) < transform(0) else "minimize")
     for _ in range(10):
@@ -254,7 +256,7 @@ def test_units_change_no_ask_on_a_grid(transform: Any) -> None:
     assert bool(torch.isfinite(mean).all() & torch.isfinite(std).all() & (std > 0).all())
 
 
-@pytest.mark.parametrize("value", [0.0, -3.0, 1e300, 5e-324])
+@pytest.mark.parametrize("value", [0.0, -3.0, 1e300, 1e-300])
 def test_a_constant_objective_is_searched_on(value: float) -> None:
     optimizer = Optimizer(NETWORK, initial=1)
     for _ in range(5):
@@ -267,9 +269,11 @@ def test_a_constant_objective_is_searched_on(value: float) -> None:
 
 # Failures.
 
+ACTIVE_LEARNING = ("max_variance", "integrated_variance")
 
-@pytest.mark.parametrize(("acquisition", "most"), [("ei", 0.4), ("noisy_ei", 0.4), ("ucb", 0.4), ("thompson", 0.4)])
-def test_the_search_leaves_a_failing_region(acquisition: str, most: float) -> None:
+
+@pytest.mark.parametrize("acquisition", ACQUISITIONS)
+def test_the_search_leaves_a_failing_region(acquisition: str) -> None:
     """Two thirds of the square fail, the best point is well inside the rest."""
     optimizer = Optimizer(SQUARE, acquisition=acquisition)
     failed = []
@@ -278,9 +282,8 @@ def test_the_search_leaves_a_failing_region(acquisition: str, most: float) -> No
         failed.append(config["x"] > 1 / 3)
         optimizer.tell(config, None if failed[-1] else (config["x"] - 0.15) ** 2 + (config["y"] - 0.6) ** 2)
     assert sum(failed[:6]) >= 2, "the first experiments must meet failures for the law to say something"
-    assert sum(failed[10:]) / 16 <= most
-    assert optimizer.best.value is not None
-    assert optimizer.best.value < 0.02
+    assert sum(failed[10:]) / 16 < 1 / 2
+    assert acquisition in ACTIVE_LEARNING or sum(failed[10:]) / 16 < 1 / 5
 
 
 def test_where_all_has_failed_the_search_goes_elsewhere() -> None:
@@ -449,7 +452,11 @@ def test_told_and_asked_configs_encode_to_the_points_that_are_kept(space: Space,
 
 BAD_ARGUMENTS = [
     ({"direction": "down"}, AcquisitionError, r"`direction` must be 'minimize' or 'maximize'; got 'down'\. Choose"),
-    ({"direction": ["minimize"]}, AcquisitionError, r"`direction` must be 'minimize' or 'maximize'; got \['minimize'\]"),
+    (
+        {"direction": ["minimize"]},
+        AcquisitionError,
+        r"`direction` must be 'minimize' or 'maximize'; got \['minimize'\]",
+    ),
     ({"acquisition": "eii"}, AcquisitionError, r"`acquisition` must be one of 'max_variance', .*; got 'eii'\."),
     ({"acquisition": ["ei"]}, AcquisitionError, r"`acquisition` must be .*; got \['ei'\]\. "),
     ({"design": "sobel"}, SpaceError, r"`design` must be the name of a design; got 'sobel'\. Did you mean 'sobol'\?"),
@@ -465,7 +472,11 @@ BAD_ARGUMENTS = [
     ({"repeats": "no"}, SpaceError, r"`repeats` must be True or False; got 'no'\. "),
     ({"memory": 0}, DeviceError, r"`memory` must be a whole number of at least 1; got 0\. It is in bytes"),
     ({"device": "gpu"}, DeviceError, r"`device` must be 'auto', 'cpu', 'cuda' or 'cuda:<number>'; got 'gpu'\. "),
-    ({"device": "cuda:99"}, DeviceError, r"`device` must be present; got 'cuda:99' with \d+ CUDA devices in sight\. Use"),
+    (
+        {"device": "cuda:99"},
+        DeviceError,
+        r"`device` must be present; got 'cuda:99' with \d+ CUDA devices in sight\. Use",
+    ),
 ]
 
 
@@ -486,7 +497,9 @@ def test_bad_space() -> None:
 
 @pytest.mark.parametrize("q", [0, -1, 1.5, True, "2"])
 def test_bad_batch_size(q: Any) -> None:
-    with pytest.raises(SpaceError, match=r"`q` must be a whole number of at least 1; got .* Leave it out for one config"):
+    with pytest.raises(
+        SpaceError, match=r"`q` must be a whole number of at least 1; got .* Leave it out for one config"
+    ):
         Optimizer(GRID).ask(q)
 
 

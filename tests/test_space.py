@@ -115,6 +115,10 @@ def test_huge_integers_come_back_from_a_space() -> None:
     X = space.encode(configs)
     assert space.decode(X) == configs
     assert torch.equal(space.canonicalize(X), X)
+    odd = Space({"odd": Integer(1, 3**33)})  # a count for which rounding u (count - 1) alone does not find the level
+    X = odd.from_unit(uniform(odd, 10_000))
+    assert torch.equal(odd.canonicalize(X), X)
+    assert torch.equal(odd.encode(odd.decode(X)), X)
 
 
 def _arguments(name: str) -> dict[str, Any]:

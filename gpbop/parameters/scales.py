@@ -20,7 +20,6 @@ from torch import Tensor
 from typing_extensions import override
 
 TYPED_DIGITS = 15  # every decimal of up to 15 significant digits survives float64; no longer one is looked for
-MOST_ROUNDS = 64  # of `settle`; hypothesis never needed more than 4
 
 
 @dataclass(frozen=True)
@@ -48,12 +47,15 @@ class Scale(ABC):
         """Return, for `m` canonical u on the CPU, one value each that encodes to it."""
 
 
-def settle(u: Tensor, low: Tensor, high: Tensor, width: Tensor) -> Tensor:
-    """Return the canonical numbers of linear scales next to u: the fixed points of decoding and encoding again.
+def invert(u: Tensor, low: Tensor, high: Tensor, width: Tensor) -> Tensor:
+    """Return values of linear scales that encode to u exactly where there are any, else the nearest to u.
 
-    u <- (v - low) / width with v = low + u width, until nothing changes. Each step is monotone in u, so the sequence is
-    monotone too and ends. It uses only operations that IEEE 754 rounds exactly: every device gives the same bits.
-    Dividing by a Python number is not one of them (CUDA multiplies by its reciprocal), hence the tensors.
+    v = low + x with x = u width, where u = (v - low) / width as float64 rounds it. If u encodes some v, its x differs from
+    u width by the rounding of one product and of one quotient: two neighbouring floats at most. So the next two on
+    either side are tried. Repeating v -> u -> v until it stays, the simpler idea, can take more than 60 rounds.
+
+    Only operations that IEEE 754 rounds exactly are used: every device gives the same bits. Dividing by a Python
+    number is not one of them (CUDA multiplies by its reciprocal), hence the tensors.
 
     Args:
         u: `... x k` numbers in [0, 1].
@@ -61,15 +63,28 @@ def settle(u: Tensor, low: Tensor, high: Tensor, width: Tensor) -> Tensor:
         high: `k` upper bounds.
         width: `k` distances.
     Returns:
-        `... x k` canonical numbers in [0, 1], within a few units in the last place of u or of the value.
+        `... x k` values in [low, high].
     """
-    for _ in range(MOST_ROUNDS):
-        values = torch.where(u >= 1, high, torch.minimum(low + u * width, high))
-        settled = (values - low) / width
-        if torch.equal(settled, u):
-            break
-        u = settled
-    return u
+    values = torch.minimum(low + u * width, high)
+    missed = (values - low) / width != u
+    if not bool(missed.any()):
+        return values
+    u, low, high, width = (tensor.expand_as(missed)[missed] for tensor in (u, low, high, width))
+    found, distance = values[missed], u * width
+    below = torch.nextafter(distance, torch.zeros_like(u))
+    above = torch.nextafter(distance, torch.full_like(u, math.inf))
+    far_below = torch.nextafter(below, torch.zeros_like(u))
+    far_above = torch.nextafter(above, torch.full_like(u, math.inf))
+    for distance in (far_below, far_above, below, above):
+        candidate = torch.minimum(low + distance, high)
+        found = torch.where((candidate - low) / width == u, candidate, found)
+    values[missed] = found
+    return values
+
+
+def settle(u: Tensor, low: Tensor, high: Tensor, width: Tensor) -> Tensor:
+    """Return the canonical numbers next to u on linear scales; arguments and device rules as of `invert`."""
+    return (invert(u, low, high, width) - low) / width
 
 
 @dataclass(frozen=True)
@@ -94,12 +109,11 @@ class Linear(Scale):
     @override
     def unit(self, values: Tensor) -> Tensor:
         low, _, width = self.scaled
-        return self.canonical((values * self.factor - low) / width + 0.0)  # + 0.0 turns -0.0 into 0.0
+        return (values * self.factor - low) / width + 0.0  # + 0.0 turns -0.0 into 0.0
 
     @override
     def value(self, u: Tensor) -> Tensor:
-        low, high, width = self.scaled
-        return torch.minimum(low + u * width, high) / self.factor
+        return invert(u, *self.scaled) / self.factor
 
 
 @dataclass(frozen=True)

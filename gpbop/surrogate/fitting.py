@@ -15,6 +15,8 @@ from gpbop.surrogate.priors import ThetaPrior
 EXPLORED_OBSERVATIONS = 64
 EXPLORING_EVALUATIONS = 20
 EXPLORING_TOLERANCE = 0.05
+# The best goes on to this many times as many observations, and so on, until it meets all: most steps are cheap ones.
+GROWTH = 3.0
 # A warm fit is checked against fresh starts whenever the data has grown by this share since the last check.
 RECHECK_GROWTH = 0.25
 # Decrease of -log posterior, in nats, that still justifies a step.
@@ -89,21 +91,34 @@ def fit_hyperparameters(
     starts = torch.cat([prior.start.unsqueeze(0), prior.sample_starts(restarts - 1, generator)])
     if warm is not None:
         starts = torch.cat([warm.theta.to(starts).unsqueeze(0), starts])
-    index = torch.randperm(u, generator=generator)[:EXPLORED_OBSERVATIONS].sort().values.to(data.y.device)
-    subset = data if u <= EXPLORED_OBSERVATIONS else data.subset(index)
-    explored = minimize_batch(
-        NegativeLogPosterior(form, subset, prior),
-        starts,
-        prior.bounds,
-        max_evaluations=EXPLORING_EVALUATIONS,
-        tolerance=EXPLORING_TOLERANCE,
-    )
-    # The subset finds the basins; all data says which of them is best.
-    value = explored.value if subset is data else objective(explored.x)[0]
-    best = value.nan_to_num(nan=torch.inf).argmin(keepdim=True)
-    # Curvature grows with the number of observations, so its inverse shrinks.
-    hessian = explored.inverse_hessian[best] * (len(subset.y) / u)
-    return _finish(objective, explored.x[best], prior, hessian, u, explored.evaluations)
+    order = torch.randperm(u, generator=generator).to(data.y.device)
+    x, hessian, evaluations = starts, None, 0
+    few = NegativeLogPosterior(form, data.subset(order[:EXPLORED_OBSERVATIONS].sort().values), prior)
+    for size in _subset_sizes(u):
+        subset = NegativeLogPosterior(form, data.subset(order[:size].sort().values), prior)
+        rough = minimize_batch(
+            subset,
+            x,
+            prior.bounds,
+            inverse_hessian=hessian,
+            max_evaluations=EXPLORING_EVALUATIONS,
+            tolerance=EXPLORING_TOLERANCE,
+        )
+        best = rough.value.nan_to_num(nan=torch.inf).argmin(keepdim=True)
+        # Curvature grows with the number of observations, so its inverse shrinks.
+        x = rough.x[best]
+        hessian = few.metric(x) * (len(few.data.y) / min(u, size * GROWTH))
+        evaluations += rough.evaluations
+    assert hessian is not None, "there is at least one stage"
+    return _finish(objective, x, prior, hessian, u, evaluations)
+
+
+def _subset_sizes(u: int) -> list[int]:
+    """Return the growing numbers of observations that are fitted roughly before all of them are."""
+    sizes = [min(u, EXPLORED_OBSERVATIONS)]
+    while sizes[-1] * GROWTH < u:
+        sizes.append(int(sizes[-1] * GROWTH))
+    return sizes
 
 
 def _finish(

@@ -23,6 +23,10 @@ from gpbop.surrogate.priors import ThetaPrior
 from gpbop.surrogate.targets import group_means, group_repeats
 
 
+# Step of the central differences behind a metric, on logarithms.
+DIFFERENCE = 1e-4
+
+
 @dataclass(frozen=True)
 class TrainingData:
     """Merged training data, as the likelihood reads it.
@@ -104,6 +108,27 @@ class NegativeLogPosterior:
         if any_failed:
             value[failed] = math.inf
         return value, torch.cat([grad, grad_noise.unsqueeze(-1)], -1).sub_(grad_prior)
+
+    def metric(self, theta: Tensor) -> Tensor:
+        """Compute the inverse expected Hessian at `b x p` hyperparameters, `b x p x p`: a start for a quasi-Newton method.
+
+        F_ij = tr(K^-1 K_i K^-1 K_j) / 2 plus the curvature of the prior. The derivatives K_i are central differences: all
+        steps are one batch, and a metric needs no digits.   Cost: O(b p u^3), for small u.
+        """
+        b, p = theta.shape
+        features = self.data.features
+        steps = torch.eye(p - 1, p - 1, dtype=theta.dtype, device=theta.device) * DIFFERENCE
+        around = torch.cat([theta[:, None, :-1] + steps, theta[:, None, :-1] - steps], 1).flatten(0, 1)
+        K = self.form.evaluate(around, features, features).covariance.unflatten(0, (b, 2, p - 1))
+        noise = theta[:, -1].exp()[:, None, None] / self.data.counts.diag()
+        L, info = torch.linalg.cholesky_ex(K[:, 0, 0] + noise.nan_to_num(posinf=0.0))
+        slopes = torch.cat([(K[:, 0] - K[:, 1]) / (2.0 * DIFFERENCE), noise.nan_to_num(posinf=0.0).unsqueeze(1)], 1)
+        half = torch.linalg.solve_triangular(L.unsqueeze(1), slopes, upper=False)
+        whole = torch.linalg.solve_triangular(L.unsqueeze(1), half.mT, upper=False).flatten(-2)
+        hessian = 0.5 * whole @ whole.mT + self.prior.curvature(theta).diag_embed()
+        inverse = torch.linalg.inv(hessian)
+        usable = (info == 0) & torch.isfinite(inverse).flatten(1).all(-1)
+        return torch.where(usable[:, None, None], inverse, torch.eye(p, dtype=theta.dtype, device=theta.device))
 
     def _solve(self, L: Tensor) -> tuple[Tensor, Tensor]:
         """Return alpha, `b x u x 1`, and (y - m)'alpha, `b`."""

@@ -101,6 +101,13 @@ class ThetaPrior:
             grad[:, self.weight] += a * (1.0 - 2.0 * w)
         return value, grad
 
+    def curvature(self, theta: Tensor) -> Tensor:
+        """Compute `b x p` second derivatives of minus the log density."""
+        second = self.scale.square().reciprocal().expand_as(theta).clone()
+        w = torch.sigmoid(theta[:, self.weight])
+        second[:, self.weight] = 2.0 * (WEIGHT_CONCENTRATION - 1.0) * w * (1.0 - w)
+        return second
+
     def sample_starts(self, m: int, generator: torch.Generator) -> Tensor:
         """Draw `m x p` further starts around the most probable theta, latent coordinates from their prior."""
         spread = torch.where(torch.isinf(self.scale), 1.0, self.scale.clamp_max(1.0))

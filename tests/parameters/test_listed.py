@@ -49,12 +49,12 @@ def test_scalars_and_tuples_stand_for_their_json_values() -> None:
 
 
 def test_choices_cannot_be_changed_from_outside() -> None:
-    layers = [[8, 8], {"width": 4}]
+    layers: list[Any] = [[8, [8]], {"width": 4}]
     parameter = Categorical(layers)
-    layers[0].append(8)  # type: ignore[attr-defined]
-    parameter.decode(0.0).append(8)
+    layers[0][1].append(8)
+    parameter.decode(0.0)[1].append(8)
     parameter.decode(1.0)["width"] = 5
-    assert values_of(parameter) == [[8, 8], {"width": 4}]
+    assert values_of(parameter) == [[8, [8]], {"width": 4}]
 
 
 @pytest.mark.parametrize("kind", KINDS)
