@@ -52,10 +52,10 @@ def _make_bar() -> Any:
     except ImportError:
         return None
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[status]}"),
+        TextColumn("{task.fields[status]}", markup=False),
     )
     return RichProgress(*columns, console=Console(stderr=True))

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 import torch
 
+from gpbop import Optimizer
 from gpbop.device import CUDA_FROM_OBSERVATIONS, THREADS_FROM_OBSERVATIONS, guest, parse_device, resolve_device
 from gpbop.errors import DeviceError
+from tests.spaces import NETWORK
 
 CPU = torch.device("cpu")
 HERE = torch.cuda.device_count()
@@ -92,13 +94,10 @@ def test_a_guest_lets_gradients_flow() -> None:
 
 @pytest.mark.skipif(not HERE, reason="needs a CUDA device")
 def test_nothing_stays_on_the_device_between_asks() -> None:
-    from gpbop import Optimizer
-    from tests.spaces import NETWORK
-
-    torch.cuda.empty_cache()
-    before = torch.cuda.memory_reserved()
     optimizer = Optimizer(NETWORK, device="cuda", initial=2)
-    for value in (1.0, 2.0, None, 0.5):
+    held = set()
+    for value in (1.0, 2.0, 0.5, None, 3.0):
         optimizer.tell(optimizer.ask(), value)
-        optimizer.predict(NETWORK.sample(10, seed=0)) if value else None
-        assert torch.cuda.memory_reserved() == before
+        optimizer.predict(NETWORK.sample(10, seed=0))
+        held.add((torch.cuda.memory_allocated(), torch.cuda.memory_reserved()))
+    assert len(held) == 1, "only what cuBLAS keeps for itself after its first call"

@@ -97,12 +97,8 @@ def test_observations_part_successes_from_failures() -> None:
     assert observations.successes().X.tolist() == [[0.0], [0.5]]
     assert observations.successes().y.tolist() == [1.0, -2.0]
     assert observations.failures().tolist() == [[0.25], [0.75]]
-    assert Observations(observations.X, torch.tensor([1.0, math.inf, math.nan, 2.0])).succeeded.tolist() == [
-        True,
-        False,
-        False,
-        True,
-    ]
+    infinite = Observations(observations.X, torch.tensor([1.0, math.inf, math.nan, 2.0]))
+    assert infinite.succeeded.tolist() == [True, False, False, True]
 
 
 def test_observations_may_be_none() -> None:

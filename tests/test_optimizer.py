@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -179,21 +180,22 @@ def test_same_seed_same_design(design: str) -> None:
 
 
 SCRIPT = """
+import sys
 from tests.spaces import NETWORK
 from tests.test_optimizer import play
 from gpbop import Optimizer
-print(*play(Optimizer(NETWORK, initial=3, seed=5), 6), sep="\\n")
+print(*play(Optimizer(NETWORK, initial=3, seed=5), 6), *play(Optimizer.load(sys.argv[1]), 2), sep="\\n")
 """
 
 
-def test_same_seed_same_asks_in_another_process() -> None:
-    here = play(Optimizer(NETWORK, initial=3, seed=5), 6)
-    for hash_seed in ("1", "2"):
-        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)}
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", SCRIPT], capture_output=True, text=True, check=True, env=environment
-        )
-        assert done.stdout.splitlines() == here
+def test_same_seed_same_asks_in_another_process(tmp_path: Path) -> None:
+    optimizer = Optimizer(NETWORK, initial=3, seed=5)
+    here = play(optimizer, 6)
+    optimizer.save(tmp_path / "state.json")
+    environment = {**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(tmp_path / "state.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.splitlines() == here + play(optimizer, 2)
 
 
 def test_looking_changes_no_ask() -> None:

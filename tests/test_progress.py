@@ -33,7 +33,7 @@ def test_it_says_what_is_done_and_how_it_goes(monkeypatch: pytest.MonkeyPatch) -
     assert "trainings" in shown
     assert "3/4" in shown
     assert "best 2" in shown
-    assert shown.endswith("\x1b[?25h") or shown.endswith("\n"), "the cursor is back on a new line"
+    assert shown.endswith(("\x1b[?25h", "\n")), "the cursor is back on a new line"
 
 
 def test_it_is_silent_when_off(capsys: pytest.CaptureFixture[str]) -> None:

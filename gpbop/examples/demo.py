@@ -52,7 +52,7 @@ def tune_autoencoder(console: Console, *, trials: int, device: str, seed: int) -
             predicted = _prediction(optimizer, config) if number > INITIAL else "-"
             loss = autoencoder.train(config, device=train_device)
             optimizer.tell(config, loss)
-            remaining = _remaining(optimizer, grid) if number > 1 else "-"
+            remaining = _remaining(optimizer, grid) if number >= INITIAL else "-"
         cells = {"number": number, "config": _short(config), "loss": f"{loss:.4f}"}
         best = optimizer.best.value == loss
         line = LINE.format(**cells, predicted=predicted, remaining=remaining)

@@ -50,9 +50,10 @@ class Scale(ABC):
 def invert(u: Tensor, low: Tensor, high: Tensor, width: Tensor) -> Tensor:
     """Return values of linear scales that encode to u exactly where there are any, else the nearest to u.
 
-    v = low + x with x = u width, where u = (v - low) / width as float64 rounds it. If u encodes some v, its x differs from
-    u width by the rounding of one product and of one quotient: two neighbouring floats at most. So the next two on
-    either side are tried. Repeating v -> u -> v until it stays, the simpler idea, can take more than 60 rounds.
+    v = low + x with x = u width, where u = (v - low) / width as float64 rounds it. If u encodes some v, its x differs
+    from u width by the rounding of one quotient (less than one unit in the last place of x) and of one product (half a
+    unit), so x is u width or a neighbour of it, and the neighbours are tried. Repeating v -> u -> v until it stays,
+    the simpler idea, can take more than 60 rounds.
 
     Only operations that IEEE 754 rounds exactly are used: every device gives the same bits. Dividing by a Python
     number is not one of them (CUDA multiplies by its reciprocal), hence the tensors.
@@ -70,13 +71,9 @@ def invert(u: Tensor, low: Tensor, high: Tensor, width: Tensor) -> Tensor:
     if not bool(missed.any()):
         return values
     u, low, high, width = (tensor.expand_as(missed)[missed] for tensor in (u, low, high, width))
-    found, distance = values[missed], u * width
-    below = torch.nextafter(distance, torch.zeros_like(u))
-    above = torch.nextafter(distance, torch.full_like(u, math.inf))
-    far_below = torch.nextafter(below, torch.zeros_like(u))
-    far_above = torch.nextafter(above, torch.full_like(u, math.inf))
-    for distance in (far_below, far_above, below, above):
-        candidate = torch.minimum(low + distance, high)
+    found = values[missed]
+    for end in (torch.zeros_like(u), torch.full_like(u, math.inf)):
+        candidate = torch.minimum(low + torch.nextafter(u * width, end), high)
         found = torch.where((candidate - low) / width == u, candidate, found)
     values[missed] = found
     return values
@@ -109,11 +106,14 @@ class Linear(Scale):
     @override
     def unit(self, values: Tensor) -> Tensor:
         low, _, width = self.scaled
-        return (values * self.factor - low) / width + 0.0  # + 0.0 turns -0.0 into 0.0
+        u: Tensor = (values * self.factor - low) / width
+        return u + 0.0  # turns -0.0 into 0.0
 
     @override
     def value(self, u: Tensor) -> Tensor:
-        return invert(u, *self.scaled) / self.factor
+        low, high, width = self.scaled
+        values: Tensor = invert(u, low, high, width) / self.factor
+        return values
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # Above this many joint points the posterior covariance stays lazy: variances cost O(q) memory, as a table of
 # candidates needs.
 LAZY_FROM = 1024
+# GPyTorch's constraints are open intervals with bounds rounded to float32; a value on a bound needs this much room.
+MARGIN = 1e-6
 
 
 def build_covar_module(form: ClosedForm, theta: Tensor, d: int) -> ScaleKernel:
@@ -67,9 +69,10 @@ def build_covar_module(form: ClosedForm, theta: Tensor, d: int) -> ScaleKernel:
 
 
 def _set(module: "Module", name: str, value: Tensor, bounds: tuple[float, float]) -> None:
-    """Set a hyperparameter whose fit is confined to bounds; a value on a bound is moved inside by a rounding error."""
+    """Set a hyperparameter whose fit is confined to bounds."""
     low, high = bounds
-    module.register_constraint(f"raw_{name}", Interval(low * (1.0 - 1e-9), high * (1.0 + 1e-9)))
+    # In the value's precision first: computed from float32 bounds, the raw value would stand for another one.
+    module.register_constraint(f"raw_{name}", Interval(low * (1.0 - MARGIN), high * (1.0 + MARGIN)).to(value))
     module.initialize(**{name: value})
 
 

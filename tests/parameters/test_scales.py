@@ -12,13 +12,24 @@ from gpbop.parameters.scales import Linear, Log, Scale, settle, shortest
 
 NORMAL = 2.3e-308
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
-TYPICAL = [Linear(0, 10), Linear(-1, 1), Linear(0.1, 0.7), Linear(5, 10), Log(1e-5, 1e-1), Log(1, 1000), Log(0.5, 0.7)]
+TYPICAL = [
+    Linear(0, 10),
+    Linear(-1, 1),
+    Linear(0.1, 0.7),
+    Linear(5, 10),
+    Linear(2.5e-3, 0.99),
+    Linear(5.2e-12, 1.9e-9),
+    Log(1e-5, 1e-1),
+    Log(1, 1000),
+    Log(0.5, 0.7),
+]
 EXTREME = [
     Linear(-1.7e308, 1.7e308),
     Linear(1e-300, 1e300),
     Linear(0.0, 5e-324),
     Linear(-1e-310, 3e-310),
     Linear(1.0, 1.0 + 2**-52),
+    Linear(-6.54, -1.05),  # low + (high - low) is more than high
     Linear(1e9, 1e9 + 1e-6),
     Log(1e-300, 1e300),
     Log(NORMAL, 1.7e308),
@@ -51,9 +62,9 @@ def check_canonical(scale: Scale, numbers: list[float]) -> None:
     u = scale.canonical(column(*numbers))
     assert ((u >= 0) & (u <= 1)).all()
     assert torch.equal(scale.canonical(u), u)
-    values = shortest(scale, u)
-    assert ((values >= scale.low) & (values <= scale.high)).all()
-    assert torch.equal(scale.unit(values), u)
+    for values in (scale.value(u), shortest(scale, u)):
+        assert ((values >= scale.low) & (values <= scale.high)).all()
+        assert torch.equal(scale.unit(values), u)
 
 
 @settings(max_examples=100)
@@ -66,6 +77,16 @@ def test_canonical_numbers_decode_and_encode_to_themselves(scale: Scale, numbers
 def test_canonical_numbers_of_typical_and_extreme_scales(scale: Scale) -> None:
     numbers = torch.rand(2000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     check_canonical(scale, [0.0, 5e-324, 1e-20, 1e-9, 0.5, 1 - 2**-53, 1.0, *numbers.tolist()])
+
+
+@pytest.mark.parametrize("scale", TYPICAL + EXTREME, ids=str)
+def test_many_encoded_numbers_are_canonical(scale: Scale) -> None:
+    shares = torch.rand(5000, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    shares = torch.cat([shares, 0.25 + shares / 1000, 0.5 + shares / 1000, shares**20, 1 - shares**20])
+    values = (scale.low * (1 - shares) + scale.high * shares).clamp(scale.low, scale.high)
+    u = scale.unit(values)
+    assert torch.equal(scale.canonical(u), u)
+    assert torch.equal(scale.unit(scale.value(u)), u)
 
 
 @settings(max_examples=100)

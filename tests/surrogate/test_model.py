@@ -17,6 +17,7 @@ from torch import Tensor
 
 from gpbop import Categorical, Float, GaussianProcess, Space
 from gpbop.surrogate.model import ExactModel
+from gpbop.surrogate.priors import ThetaPrior
 
 SPACE = Space(
     {
@@ -119,6 +120,17 @@ def test_new_hyperparameters_are_used(gp: GaussianProcess) -> None:
     state["likelihood.noise_covar.raw_noise"] = state["likelihood.noise_covar.raw_noise"] + 5.0
     model.load_state_dict(state)
     assert float((model.posterior(X).variance.detach() - before).abs().max()) > 1e-6
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_hyperparameters_on_their_bounds_are_kept(gp: GaussianProcess, end: int) -> None:
+    theta = ThetaPrior.of(gp.factor.form, SPACE.d).bounds[end]
+    extreme = GaussianProcess.fit(SPACE, SPACE.decode(gp.X), gp.y.tolist(), hyperparameters=theta)
+    kernel = extreme.model.covar_module
+    X = points(5)
+    found, expected = kernel(gp.X[:15], X).to_dense().detach(), extreme.factor.rows(X).mT  # row 15 repeats row 0
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(extreme.model.likelihood.noise.detach()[0], extreme.factor.noise)
 
 
 def test_variance_of_40000_joint_points_needs_little_memory(gp: GaussianProcess) -> None:
