@@ -77,7 +77,7 @@ class Layout:
         Returns:
             `... x d` float64 numbers on levels, or canonical.
         """
-        X = torch.where(X == INACTIVE, self.middle, X).clamp(*self.bounds)
+        X = torch.where(X == INACTIVE, self.middle, X).clamp(*self.bounds) + 0.0  # turns -0.0 into 0.0
         levels = (X * self.steps).round() / self.spans
         for column, placement in self.careful:
             levels[..., column] = placement.level(placement.index(X[..., column]))

@@ -178,6 +178,12 @@ def test_gradients_and_arguments_stay_outside() -> None:
     assert NETWORK.bounds.max() == 1
 
 
+def test_rows_that_are_equal_have_equal_bits() -> None:
+    space = Space({"x": Float(0, 1), "y": Integer(0, 3), "c": Categorical(["a", "b"])})
+    zeros = [space.encode([{"x": -0.0, "y": -0.0, "c": "a"}]), space.canonicalize(torch.full((1, 3), -0.0))]
+    assert all(not rows.signbit().any() for rows in zeros)
+
+
 def test_float32_rows_are_read_as_float64() -> None:
     X = NETWORK.canonicalize(NETWORK.from_unit(uniform(NETWORK, 50)).float())
     assert X.dtype == torch.float64

@@ -20,7 +20,7 @@ Tuning a denoising autoencoder on handwritten digits: {trials} trainings out of 
   config     size of the encoder, decoder "A" or "B", dropout probability, strength of the training noise
   loss       mean squared error on held-out digits; lower is better, [bold]bold[/bold] is the best so far
   predicted  what gpbop expected before the training: mean +/- standard deviation ("-" in the initial design)
-  remaining  the uncertainty left: gpbop's mean standard deviation over all {size} configs after the training
+  remaining  the uncertainty left: gpbop's mean standard deviation over all {size} configs after the training (likewise)
 """
 
 
