@@ -84,7 +84,7 @@ class Layout:
         return self._with_continuous(levels, X)
 
     def spread(self, U: Tensor) -> Tensor:
-        """Return the encoded numbers of uniform ones, every level of a column with an equal share.
+        """Return the encoded numbers of uniform ones, as evenly spread over each column as its levels allow.
 
         Args:
             U: `... x d` numbers in [0, 1); numbers outside count as the nearest inside.
@@ -95,7 +95,7 @@ class Layout:
         index = torch.minimum((U * (self.last + 1)).floor(), self.last)
         levels = index / self.spans
         for column, placement in self.careful:
-            levels[..., column] = placement.level(index[..., column].long())
+            levels[..., column] = placement.level(placement.spread(U[..., column]))
         return self._with_continuous(levels, U)
 
     def _with_continuous(self, levels: Tensor, U: Tensor) -> Tensor:

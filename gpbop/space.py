@@ -137,7 +137,10 @@ class Space:
         return self._collapse(self._layout(X.device).snap(X.detach().to(torch.float64)))
 
     def from_unit(self, U: Tensor) -> Tensor:
-        """Return encoded rows of uniform numbers: every level of a finite parameter has an equal share of [0, 1).
+        """Return encoded rows of uniform numbers.
+
+        Every level of a finite parameter has an equal share of [0, 1); with log=True, a share as wide as its place on
+        the log scale, so that 1 to 10 and 10 to 100 are as likely, for integers as for floats.
 
         Args:
             U: `... x d` numbers in [0, 1).

@@ -92,10 +92,25 @@ def test_levels_have_equal_shares(name: str) -> None:
     count = space.parameters["x"].count if space.parameters["x"].placement else 10
     U = (torch.arange(int(count) * 7, dtype=torch.float64)[:, None] + 0.5) / (count * 7)
     X = space.from_unit(U)
-    if space.parameters["x"].placement:
+    parameter = space.parameters["x"]
+    if getattr(parameter, "log", False) and parameter.placement:
+        return  # shares are even on the log scale: the next test
+    if parameter.placement:
         assert X.unique(return_counts=True)[1].tolist() == [7] * int(count)
     else:
         assert torch.allclose(X, U, rtol=0, atol=1e-15)
+
+
+def test_log_integers_are_as_likely_in_every_decade() -> None:
+    for high in (10**4, 10**8):
+        space = Space({"n": Integer(1, high, log=True)})
+        U = (torch.arange(2000, dtype=torch.float64)[:, None] + 0.5) / 2000
+        n = torch.tensor([config["n"] for config in space.decode(space.from_unit(U))], dtype=torch.float64)
+        decades = n.log10().floor().clamp_max(math.log10(high) - 1)
+        shares = decades.unique(return_counts=True)[1] / 2000
+        assert float(shares.max() / shares.min()) < 1.4
+        assert int(n.min()) == 1
+        assert int(n.max()) > 0.98 * high
 
 
 def test_the_ends_of_the_unit_cube_are_first_and_last_levels() -> None:

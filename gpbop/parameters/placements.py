@@ -39,6 +39,10 @@ class Placement(ABC):
     def index(self, column: Tensor) -> Tensor:
         """Return the int64 level nearest to each encoded number, of the same shape and device."""
 
+    def spread(self, U: Tensor) -> Tensor:
+        """Return the int64 levels of uniform numbers in [0, 1], of the same shape: every level has an equal share."""
+        return (U * self.count).floor().clamp_max(self.count - 1).long()
+
 
 @dataclass(frozen=True)
 class Codes(Placement):
@@ -124,3 +128,14 @@ class Uneven(Placement):
         around = torch.stack([guess - 1, guess, guess + 1]).clamp(0, self.count - 1)
         nearest = (self.level(around) - places).abs().argmin(0)
         return around.gather(0, nearest[None])[0].reshape(column.shape).to(column.device)
+
+    @override
+    def spread(self, U: Tensor) -> Tensor:
+        """Return the levels of uniform numbers in [0, 1]: shares are even on the log scale, not among the levels.
+
+        The first and the last level own half a gap beyond themselves, as the levels between do on both sides.
+        """
+        ends = torch.tensor([0, 1, self.count - 2, self.count - 1], device=U.device)
+        first, second, below, last = self.level(ends)
+        low, high = first - (second - first) / 2, last + (last - below) / 2
+        return self.index(low + U * (high - low))

@@ -22,7 +22,6 @@ from gpbop.kernels.profiles import Workspace
 from gpbop.surrogate.priors import ThetaPrior
 from gpbop.surrogate.targets import group_means, group_repeats
 
-
 # Step of the central differences behind a metric, on logarithms.
 DIFFERENCE = 1e-4
 
@@ -110,10 +109,15 @@ class NegativeLogPosterior:
         return value, torch.cat([grad, grad_noise.unsqueeze(-1)], -1).sub_(grad_prior)
 
     def metric(self, theta: Tensor) -> Tensor:
-        """Compute the inverse expected Hessian at `b x p` hyperparameters, `b x p x p`: a start for a quasi-Newton method.
+        """Compute the inverse expected Hessian at `b x p` hyperparameters: a metric for a quasi-Newton method.
 
-        F_ij = tr(K^-1 K_i K^-1 K_j) / 2 plus the curvature of the prior. The derivatives K_i are central differences: all
-        steps are one batch, and a metric needs no digits.   Cost: O(b p u^3), for small u.
+        F_ij = tr(K^-1 K_i K^-1 K_j) / 2 plus the curvature of the prior. The derivatives K_i are central differences:
+        all steps are one batch, and a metric needs no digits.   Cost: O(b p u^3), for small u.
+
+        Args:
+            theta: `b x p` hyperparameters.
+        Returns:
+            `b x p x p` matrices; the identity where K is not positive definite.
         """
         b, p = theta.shape
         features = self.data.features
