@@ -33,6 +33,10 @@ class AcquisitionError(GpbopError, ValueError):
     """No acquisition function has the given name or setting."""
 
 
+class ArgumentError(GpbopError, ValueError):
+    """A number or a name among the arguments is not one that can be used."""
+
+
 class ObjectiveError(GpbopError, TypeError):
     """A told value is not a number."""
 
@@ -71,6 +75,7 @@ def explain(argument: str, rule: str, got: str, advice: str) -> str:
         >>> explain("low", "be less than `high`", "2.0 with high=1.0", "Swap the bounds.")
         '`low` must be less than `high`; got 2.0 with high=1.0. Swap the bounds.'
     """
+    got = " ".join(got.split())
     shown = got if len(got) <= LONGEST_GOT else got[: LONGEST_GOT - 3] + "..."
     quoted = argument if "`" in argument else f"`{argument}`"
     return f"{quoted} must {rule}; got {shown}. {advice}"

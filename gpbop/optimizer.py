@@ -36,7 +36,7 @@ class Optimizer:
         repeats: Whether configs may be proposed again, for noisy objectives.
         memory: Most bytes of device memory a step may take for candidates; a default block if absent.
     Raises:
-        AcquisitionError, DeviceError, SpaceError: If an argument is not as described.
+        AcquisitionError, ArgumentError, DeviceError, SpaceError: If an argument is not as described.
     Example:
         >>> from gpbop import Float, Optimizer, Space
         >>> optimizer = Optimizer(Space({"x": Float(-1.0, 2.0)}), seed=0)

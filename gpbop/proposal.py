@@ -122,8 +122,8 @@ class Proposer:
         gp = self._fit_on(device, told.successes())
         self._proposed = self._latest
         direction = self._settings.direction
-        # Trying failed points again would tell nothing: like pending ones they lower the variance around them. Beside the
-        # probability of success this halved the failures of "ei" and "max_variance" where a third of a square works.
+        # A failed point tried again would tell nothing: like the pending ones, it lowers the variance around it. Where
+        # a third of a square works, this halved the failures of "ei" and "max_variance".
         known = torch.cat([ledger.X_pending, told.failures()])
         question = Question(gp, direction, known, beta=self._settings.beta, seed=seed)
         feasibility = None

@@ -10,7 +10,7 @@ import torch
 from gpbop.acquisition import UCB_BETA, Direction, check_acquisition
 from gpbop.designs import check_design
 from gpbop.device import parse_device
-from gpbop.errors import AcquisitionError, DeviceError, GpbopError, SpaceError, StateError, explain
+from gpbop.errors import ArgumentError, DeviceError, GpbopError, StateError, explain
 from gpbop.parameters.choices import plain
 
 DIRECTIONS = ("minimize", "maximize")
@@ -25,7 +25,7 @@ def check_count(
     *,
     least: int = 1,
     most: int | None = None,
-    error: type[GpbopError] = SpaceError,
+    error: type[GpbopError] = ArgumentError,
 ) -> int:
     """Return a whole number as an int.
 
@@ -86,22 +86,19 @@ class Settings:
         beta = plain(self.beta)
         if isinstance(beta, bool) or not isinstance(beta, int | float) or not 0.0 <= beta < math.inf:
             advice = "It weighs the variance: 0 only exploits, large values explore."
-            raise AcquisitionError(explain("beta", "be a finite number of at least 0", repr(self.beta), advice))
+            raise ArgumentError(explain("beta", "be a finite number of at least 0", repr(self.beta), advice))
         self._keep(beta=float(beta))
         if not isinstance(plain(self.repeats), bool):
-            raise SpaceError(
+            raise ArgumentError(
                 explain("repeats", "be True or False", repr(self.repeats), "Use True for noisy objectives.")
             )
         self._keep(repeats=plain(self.repeats))
 
     def _check_names(self) -> None:
-        if not isinstance(self.acquisition, str):
-            advice = "Choose 'ei' if in doubt."
-            raise AcquisitionError(explain("acquisition", "be the name of one", repr(self.acquisition), advice))
         check_acquisition(self.acquisition)
         if self.direction not in DIRECTIONS:
             rule = "be 'minimize' or 'maximize'"
-            raise AcquisitionError(explain("direction", rule, repr(self.direction), "Choose one of the two."))
+            raise ArgumentError(explain("direction", rule, repr(self.direction), "Choose one of the two."))
         check_design(self.design)
         self._keep(device=str(parse_device(self.device)))
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gpbop import Categorical, Float, GpbopWarning, Integer, Optimizer, Space, maximize, minimize
-from gpbop.errors import AcquisitionError, NoTrialsError, ObjectiveError, SpaceError
+from gpbop.errors import AcquisitionError, ArgumentError, NoTrialsError, ObjectiveError
 
 GRID = Space({"a": Integer(0, 9), "b": Integer(0, 9)})
 
@@ -139,7 +139,7 @@ def test_a_nested_search_that_runs_dry_is_a_failure_of_the_objective() -> None:
 @pytest.mark.parametrize("trials", [0, -3, 2.5, "4", True, None])
 def test_bad_number_of_trials(trials: Any) -> None:
     objective = Sequence()
-    with pytest.raises(SpaceError, match=r"`trials` must be a whole number of at least 1; got .* Say how many"):
+    with pytest.raises(ArgumentError, match=r"`trials` must be a whole number of at least 1; got .* Say how many"):
         minimize(objective, GRID, trials=trials)
     assert objective.seen == []
 

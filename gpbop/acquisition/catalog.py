@@ -149,7 +149,7 @@ def check_acquisition(name: str) -> str:
     Raises:
         AcquisitionError: If there is none.
     """
-    if name not in _RECIPES:
+    if not isinstance(name, str) or name not in _RECIPES:
         rule = "be one of " + ", ".join(repr(known) for known in ACQUISITIONS)
         raise AcquisitionError(explain("acquisition", rule, repr(name), "Choose one of these names."))
     return name

@@ -90,7 +90,7 @@ def ucb(question: Question) -> Acquisition:
 
 def noisy_ei(question: Question) -> Acquisition:
     """Log of EI averaged over draws of the noise-free values at the observed points.   Letham et al. (2019)."""
-    draws, values = noiseless_draws(question.gp.factor, NUM_DRAWS, question.seed)
+    draws, values = noiseless_draws(question.gp.factor, NUM_DRAWS, question.seed, question.sign)
     if question.X_pending is not None and len(question.X_pending):
         draws = draws.believe(question.X_pending.to(question.gp.X))
     sign = question.sign
@@ -130,5 +130,5 @@ def thompson(question: Question) -> Acquisition:
     """One function drawn from the posterior; see `gpbop.surrogate.sample_path` for how exact it is."""
     gp = question.gp
     residual, counts = gp.row_values()
-    path = draw_sample_path(gp.factor, residual - gp.factor.mean, counts, seed=question.seed)
+    path = draw_sample_path(gp.factor, residual - gp.factor.mean, counts, seed=question.seed, sign=question.sign)
     return FunctionAcquisition(lambda X: question.sign * path(X))

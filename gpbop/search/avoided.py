@@ -10,6 +10,7 @@ from gpbop.space import Space
 # Rows looked at in one go.
 BLOCK = 4096
 TRIES = 512
+MOST_ATTEMPTS = 256
 
 
 class Avoided:
@@ -36,11 +37,15 @@ def unseen(space: Space, avoided: Avoided, seed: int) -> Tensor:
     Raises:
         SpaceExhausted: If there is none.
     """
-    X = sobol(space, TRIES, seed)
-    new = avoided.new(X).nonzero()
-    if len(new):
-        return X[new[0]]
     size = space.size
+    # Of a space too large to count, what is avoided is a vanishing part; chance may have to look for the rest.
+    for attempt in range(1 if size < 2**63 else MOST_ATTEMPTS):
+        X = sobol(space, TRIES, seed + attempt)
+        new = avoided.new(X).nonzero()
+        if len(new):
+            return X[new[0]]
+    if size >= 2**63:
+        raise SpaceExhausted(exhausted_message(space))
     for start in range(0, int(min(size, len(avoided) + 1)), BLOCK):
         X = space.grid_rows(torch.arange(start, int(min(start + BLOCK, size))))
         new = avoided.new(X).nonzero()

@@ -19,6 +19,7 @@ PERTURBED = 256
 RESTARTS = 6
 # What is worth a step, as a share of how much the acquisition function varies over the raw samples.
 TOLERANCE = 1e-5
+LEAST_SPREAD = 1e-12
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,9 @@ def maximize_acquisition(
     raw_values = raw_values.nan_to_num(nan=-torch.inf)
     best = raw_values.topk(min(RESTARTS, len(raw))).indices
     # Acquisition functions differ in size by orders of magnitude; what is worth a step is judged by how much they vary.
-    spread = raw_values[torch.isfinite(raw_values)].std().nan_to_num(0.0).clamp(1e-12, 1.0)
-    X, values = climb(value, space, raw[best], raw_values[best], TOLERANCE * float(spread), generator)
+    finite = raw_values[torch.isfinite(raw_values)]
+    spread = min(max(float(finite.std(correction=0)), LEAST_SPREAD), 1.0) if len(finite) else 1.0
+    X, values = climb(value, space, raw[best], raw_values[best], TOLERANCE * spread, generator)
     X = space.canonicalize(X)  # gradient steps end between the numbers that values encode to
     return _first_new(torch.cat([X, raw]), torch.cat([values, raw_values]), space, avoided, seed)
 

@@ -84,15 +84,15 @@ def fit_hyperparameters(
     u = len(data.y)
     objective = NegativeLogPosterior(form, data, prior)
     if warm is not None and u <= warm.checked_at * (1.0 + RECHECK_GROWTH):
-        start = warm.theta.to(data.y).unsqueeze(0)
-        hessian = warm.inverse_hessian.to(data.y).unsqueeze(0)
-        return _finish(objective, start, prior, hessian, warm.checked_at, 0)
+        start, curvature = warm.theta.to(data.y).unsqueeze(0), warm.inverse_hessian.to(data.y).unsqueeze(0)
+        return _finish(objective, start, prior, curvature, warm.checked_at, 0)
     generator = torch.Generator().manual_seed(seed)
     starts = torch.cat([prior.start.unsqueeze(0), prior.sample_starts(restarts - 1, generator)])
     if warm is not None:
         starts = torch.cat([warm.theta.to(starts).unsqueeze(0), starts])
     order = torch.randperm(u, generator=generator).to(data.y.device)
-    x, hessian, evaluations = starts, None, 0
+    x, evaluations = starts, 0
+    hessian: Tensor | None = None
     few = NegativeLogPosterior(form, data.subset(order[:EXPLORED_OBSERVATIONS].sort().values), prior)
     for size in _subset_sizes(u):
         subset = NegativeLogPosterior(form, data.subset(order[:size].sort().values), prior)

@@ -123,7 +123,8 @@ class NegativeLogPosterior:
         features = self.data.features
         steps = torch.eye(p - 1, p - 1, dtype=theta.dtype, device=theta.device) * DIFFERENCE
         around = torch.cat([theta[:, None, :-1] + steps, theta[:, None, :-1] - steps], 1).flatten(0, 1)
-        K = self.form.evaluate(around, features, features).covariance.unflatten(0, (b, 2, p - 1))
+        K = self.form.evaluate(around, features, features).covariance
+        K = K.reshape(b, 2, p - 1, *K.shape[-2:])
         noise = theta[:, -1].exp()[:, None, None] / self.data.counts.diag()
         L, info = torch.linalg.cholesky_ex(K[:, 0, 0] + noise.nan_to_num(posinf=0.0))
         slopes = torch.cat([(K[:, 0] - K[:, 1]) / (2.0 * DIFFERENCE), noise.nan_to_num(posinf=0.0).unsqueeze(1)], 1)

@@ -15,7 +15,7 @@ NOISELESS = 1e-7
 MAX_QMC_DIM = 21201
 
 
-def noiseless_draws(factor: Factor, num_draws: int, seed: int) -> tuple[Factor, Tensor]:
+def noiseless_draws(factor: Factor, num_draws: int, seed: int, sign: float = 1.0) -> tuple[Factor, Tensor]:
     """Draw joint noise-free values at the training points and condition on each draw.
 
     Cost: O(n^3) once, O(n^2) per draw.
@@ -24,6 +24,7 @@ def noiseless_draws(factor: Factor, num_draws: int, seed: int) -> tuple[Factor, 
         factor: The factorised process over `n` different points.
         num_draws: Number s of draws.
         seed: Seed of the quasi-random normal draws.
+        sign: -1 draws the negative of what +1 draws for the negated values.
     Returns:
         A factor with s mean functions over one variance, and the `n x s` drawn values, both in standardised units.
     References:
@@ -40,7 +41,7 @@ def noiseless_draws(factor: Factor, num_draws: int, seed: int) -> tuple[Factor, 
     else:
         base = torch.randn(num_draws, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     assert base is not None, "the engine returns its draws unless it is given a tensor for them"
-    values = (factor.mean + K @ factor.alpha).unsqueeze(-1) + root @ base.to(K).mT
+    values = (factor.mean + K @ factor.alpha).unsqueeze(-1) + sign * root @ base.to(K).mT
     K.diagonal().add_(NOISELESS)
     L = cholesky(K, "noise-free covariance")
     alpha = torch.cholesky_solve(values - factor.mean, L)

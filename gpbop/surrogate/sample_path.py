@@ -59,7 +59,7 @@ class SamplePath:
         return self.factor.mean + prior + self.factor.rows(X) @ self.update
 
 
-def draw_sample_path(factor: Factor, residual: Tensor, counts: Tensor, *, seed: int) -> SamplePath:
+def draw_sample_path(factor: Factor, residual: Tensor, counts: Tensor, *, seed: int, sign: float = 1.0) -> SamplePath:
     """Draw one function.
 
     Args:
@@ -67,12 +67,13 @@ def draw_sample_path(factor: Factor, residual: Tensor, counts: Tensor, *, seed: 
         residual: `n` standardised values minus the constant mean.
         counts: `n` numbers of observations of each row.
         seed: Seed of the draw.
+        sign: -1 draws the negative of what +1 draws for the negated values.
     Returns:
         The function.
     """
     generator = torch.Generator().manual_seed(seed)
-    parts = _draw_parts(factor, generator)
-    error = (
+    parts = _draw_parts(factor, generator, sign)
+    error = sign * (
         torch.randn(len(residual), generator=generator, dtype=torch.float64).to(residual)
         * (factor.noise / counts).sqrt()
     )
@@ -81,15 +82,16 @@ def draw_sample_path(factor: Factor, residual: Tensor, counts: Tensor, *, seed: 
     return SamplePath(factor, parts, update)
 
 
-def _draw_parts(factor: Factor, generator: torch.Generator) -> tuple[_Part, ...]:
+def _draw_parts(factor: Factor, generator: torch.Generator, sign: float = 1.0) -> tuple[_Part, ...]:
     form, theta = factor.form, factor.theta
     s = factor.outputscale
+    root = sign * s.sqrt()
     if not (form.has_numeric and form.has_categorical):
-        return (_draw_part(form, theta, s.sqrt(), form.has_numeric, form.has_categorical, generator),)
+        return (_draw_part(form, theta, root, form.has_numeric, form.has_categorical, generator),)
     w = torch.sigmoid(theta[form.layout.weight])[0]
     c = (1.0 - w) * 0.5
     shares = ((w, True, True), (c, True, False), (c, False, True))
-    return tuple(_draw_part(form, theta, (s * share).sqrt(), x, h, generator) for share, x, h in shares)
+    return tuple(_draw_part(form, theta, root * share.sqrt(), x, h, generator) for share, x, h in shares)
 
 
 def _draw_part(

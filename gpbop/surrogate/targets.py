@@ -1,5 +1,6 @@
 """Standardised targets: what the Gaussian process sees of the objective's values."""
 
+import sys
 from dataclasses import dataclass
 
 import torch
@@ -7,6 +8,8 @@ from torch import Tensor
 
 # Values whose spread is under this share of their size differ by rounding alone and count as constant.
 CONSTANT_SPREAD = 1e-13
+# Half of it is still a normal number, so that nothing is divided by a rounded zero.
+SMALLEST_SCALE = 4.0 * sys.float_info.min
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class Standardization:
         unit = values / size
         mean = float(unit.mean())
         spread = float(unit.std()) if len(values) > 1 else 0.0
-        return Standardization(mean * size, (spread if spread > CONSTANT_SPREAD else 1.0) * size)
+        scale = (spread if spread > CONSTANT_SPREAD else 1.0) * size
+        return Standardization(mean * size, max(scale, SMALLEST_SCALE))
 
     def standardize(self, values: Tensor) -> Tensor:
         """Map `n` values to standardised units.   z = y / scale - mean / scale never overflows before it cancels."""

@@ -139,8 +139,8 @@ def test_thompson_is_one_function_per_seed(gp: GaussianProcess) -> None:
     first, again, other = (acquisition("thompson", Question(gp, seed=seed))(X) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.allclose(first, other)
-    restored = botorch_acquisition("thompson", Question(gp, "maximize", seed=1))(X.unsqueeze(-2))
-    torch.testing.assert_close(restored, gp.standardization.restore_mean(-first))
+    restored = botorch_acquisition("thompson", Question(gp, seed=1))(X.unsqueeze(-2))
+    torch.testing.assert_close(restored, -gp.standardization.restore_mean(-first))
 
 
 @pytest.mark.parametrize("with_failures", [False, True])
@@ -245,3 +245,29 @@ def test_unknown_names() -> None:
         acquisition("eii", None)  # type: ignore[arg-type]
     with pytest.raises(AcquisitionError, match="'thompson'"):
         botorch_acquisition("thompson", None, q=2)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ACQUISITIONS)
+def test_maximising_is_minimising_the_negative(gp: GaussianProcess, name: str) -> None:
+    X = points(25)
+    configs, values = SPACE.decode(gp.X), gp.y.tolist()
+    theta = gp.fit_state.theta
+    negated = GaussianProcess.fit(SPACE, configs, [-value for value in values], hyperparameters=theta)
+    same = GaussianProcess.fit(SPACE, configs, values, hyperparameters=theta)
+    up = acquisition(name, Question(negated, "maximize", seed=5))(X)
+    down = acquisition(name, Question(same, "minimize", seed=5))(X)
+    torch.testing.assert_close(up, down, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("u", [-1e8, -1e4, -1000.5, -999.5, -30.0, -1.0, 0.0, 1.0, 29.9, 30.1, 1e4])
+def test_log_h_equals_botorch_and_its_derivative(u: float) -> None:
+    from botorch.acquisition.analytic import _log_ei_helper
+
+    from gpbop.acquisition.closed_forms import _log_h
+
+    x = torch.tensor([u], dtype=torch.float64, requires_grad=True)
+    expected = _log_ei_helper(x)
+    (slope,) = torch.autograd.grad(expected.sum(), x)
+    log_h, by_u = _log_h(x.detach())
+    torch.testing.assert_close(log_h, expected.detach(), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(by_u, slope, rtol=1e-5, atol=1e-12)

@@ -139,3 +139,16 @@ def test_unseen_finds_the_last_one() -> None:
     assert torch.equal(unseen(space, avoided, 0), X[left : left + 1])
     with pytest.raises(SpaceExhausted):
         unseen(space, Avoided(X), 0)
+
+
+def test_all_nan_still_finds_a_config() -> None:
+    found = maximize_acquisition(
+        FunctionAcquisition(lambda rows: rows[:, 0] * torch.nan), LARGE, X_avoid=torch.zeros(0, 5, dtype=torch.float64)
+    )
+    assert torch.equal(LARGE.canonicalize(found.x), found.x)
+
+
+def test_unseen_finds_a_rare_continuous_branch() -> None:
+    space = Space({"c": Categorical(list(range(2000))), "x": Float(0.0, 1.0, when={"c": [0]})})
+    avoided = Avoided(space.encode([{"c": i} for i in range(1, 2000)]))
+    assert float(unseen(space, avoided, 0)[0, 0]) == 0.0

@@ -29,7 +29,7 @@ def test_extreme_sizes_stay_finite(size: float) -> None:
     torch.testing.assert_close(Standardization.of(y * size).standardize(y * size), expected, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("value", [0.0, 3.5, -1e300, 1e-300])
+@pytest.mark.parametrize("value", [0.0, 3.5, -1e300, 1e-300, 5e-324])
 @pytest.mark.parametrize("n", [1, 4])
 def test_constant_values_become_zero(value: float, n: int) -> None:
     y = torch.full((n,), value, dtype=torch.float64)
