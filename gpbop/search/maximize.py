@@ -70,7 +70,7 @@ def maximize_acquisition(
         raw_values = value(raw)
     raw_values = raw_values.nan_to_num(nan=-torch.inf)
     best = _starts(space, raw, raw_values)
-    # Acquisition functions differ in size by orders of magnitude; what is worth a step is judged by how much they vary.
+    # Acquisition functions differ in size by orders of magnitude: what is worth a step depends on how much they vary.
     finite = raw_values[torch.isfinite(raw_values)]
     spread = min(max(float(finite.std(correction=0)), LEAST_SPREAD), 1.0) if len(finite) else 1.0
     X, values = climb(value, space, raw[best], raw_values[best], TOLERANCE * spread, generator)
