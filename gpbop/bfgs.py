@@ -12,7 +12,7 @@ Notation:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -54,9 +54,10 @@ def minimize_batch(
 ) -> Minimum:
     """Minimise one function from each row of x, staying in the box.
 
-    Projected BFGS: coordinates that a bound holds back are left out of the direction, steps are cut at the box, and
-    accepted by sufficient decrease. A start has converged when a full step promises or brings less than the tolerance.
-    Cost: one objective evaluation of the unfinished starts and O(b p^2) a round.
+    Projected BFGS: coordinates that a bound holds back are taken out of the quadratic model, steps are cut at the box
+    and accepted by sufficient decrease. A start has converged when the model promises less than the tolerance, or a
+    step brought less and the next one promises no more.
+    Cost: one objective evaluation of the unfinished starts and O(b p^2) a round, O(b p^3) where bounds hold.
 
     Args:
         objective: Values and gradients; an infinite or NaN value is a step too far.
@@ -72,65 +73,111 @@ def minimize_batch(
     References:
         Nocedal & Wright (2006), Algorithm 6.1; Bertsekas (1982), projected Newton methods.
     """
-    lower, upper = bounds
-    b, p = x.shape
-    x = x.clamp(lower, upper)
-    active = torch.arange(b, device=x.device)
-    value, g = objective(x, active)
-    eye = torch.eye(p, dtype=x.dtype, device=x.device)
-    if inverse_hessian is None:
+    x = x.clamp(*bounds)
+    start = torch.arange(len(x), device=x.device)
+    value, g = objective(x, start)
+    H = inverse_hessian
+    if H is None:
+        eye = torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)
         H = eye * (first_step / g.norm(dim=-1).clamp_min(1e-300))[:, None, None]
-    else:
-        H = inverse_hessian
-    t = x.new_ones(b)
-    d, going = _direction(H, x, g, bounds, longest_step, tolerance)
-    going &= torch.isfinite(value)
-    unscaled = torch.full((b,), inverse_hessian is None, device=x.device)
+    unscaled = torch.full_like(start, inverse_hessian is None, dtype=torch.bool)
+    batch = _Batch(bounds, longest_step, tolerance, start, x, value, g, H, torch.ones_like(value), unscaled)
+    going = batch.turn() & torch.isfinite(value)
     end = Minimum(x.clone(), value.clone(), H.clone(), 1)
     evaluations = 1
     while True:
         if not bool(going.all()):
-            end.x[active], end.value[active], end.inverse_hessian[active] = x, value, H
-            active, unscaled = active[going], unscaled[going]
-            x, value, g, H, d, t = (part[going] for part in (x, value, g, H, d, t))
-        if not len(active) or evaluations >= max_evaluations:
+            batch.store(end)
+            batch.keep(going)
+        if not len(batch.start) or evaluations >= max_evaluations:
             break
-        x_new = torch.addcmul(x, t.unsqueeze(-1), d).clamp_(lower, upper)
-        value_new, g_new = objective(x_new, active)
+        going = batch.step(objective)
         evaluations += 1
-        step = x_new - x
-        slope = (g * step).sum(-1)
-        accepted = value_new <= value + ARMIJO * slope  # False for NaN
-        gain = value - value_new
+    batch.store(end)
+    return replace(end, evaluations=evaluations)
+
+
+@dataclass
+class _Batch:
+    """The starts that have not converged; see the notation at the head of the module."""
+
+    bounds: Tensor
+    longest_step: float
+    tolerance: float
+    start: Tensor  # (b,) their numbers among all starts
+    x: Tensor
+    value: Tensor
+    g: Tensor
+    H: Tensor
+    t: Tensor
+    unscaled: Tensor  # (b,) whether H has still the arbitrary scale of the first metric
+    d: Tensor = field(init=False)
+    promised: Tensor = field(init=False)  # (b,) decrease that the quadratic model expects, twice over
+
+    def turn(self) -> Tensor:
+        """Take new directions d, and return which of them promise a decrease worth a step."""
+        held = ((self.x <= self.bounds[0]) & (self.g > 0)) | ((self.x >= self.bounds[1]) & (self.g < 0))
+        free_g = self.g.masked_fill(held, 0.0)
+        H = _reduce(self.H, held) if bool(held.any()) else self.H
+        self.d = torch.bmm(H, free_g.unsqueeze(-1)).squeeze(-1).neg_().masked_fill_(held, 0.0)
+        self.promised = -(self.d * free_g).sum(-1)
+        self.d.mul_((self.longest_step / self.d.abs().amax(-1, keepdim=True)).clamp_max_(1.0))
+        return self.promised > 0.1 * self.tolerance
+
+    def step(self, objective: Objective) -> Tensor:
+        """Evaluate one step of each start and take it where it is good enough; return which starts go on."""
+        x_new = torch.addcmul(self.x, self.t.unsqueeze(-1), self.d).clamp_(*self.bounds)
+        value_new, g_new = objective(x_new, self.start)
+        s, y = x_new - self.x, g_new - self.g
+        slope = (self.g * s).sum(-1).clamp_max_(0.0)
+        accepted = value_new <= self.value + ARMIJO * slope  # False for NaN
+        gain = self.value - value_new
         if bool(accepted.all()):
-            H, unscaled = _update(H, step, g_new - g, unscaled, eye)
-            x, g, value, t = x_new, g_new, value_new, torch.ones_like(t)
-            d, going = _direction(H, x, g, bounds, longest_step, tolerance)
-            going &= gain > tolerance
-            continue
+            self.x, self.g, self.value, self.t = x_new, g_new, value_new, torch.ones_like(self.t)
+            self._learn(s, y)
+            return self.turn() & self._is_worthwhile(gain)
         keep = accepted.unsqueeze(-1)
-        y = torch.where(keep, g_new - g, 0.0)  # a rejected gradient may be NaN
-        H, unscaled = _update(H, torch.where(keep, step, 0.0), y, unscaled, eye)
-        t = torch.where(accepted, 1.0, t * _shrink(value, value_new, slope))
-        x, g = torch.where(keep, x_new, x), torch.where(keep, g_new, g)
-        value = torch.where(accepted, value_new, value)
-        d_new, promising = _direction(H, x, g, bounds, longest_step, tolerance)
-        d = torch.where(keep, d_new, d)
-        going = torch.where(accepted, promising & (gain > tolerance), t > SHORTEST_STEP)
-    end.x[active], end.value[active], end.inverse_hessian[active] = x, value, H
-    return Minimum(end.x, end.value, end.inverse_hessian, evaluations)
+        shorter = self.t * _shrink(self.value, value_new, slope)
+        self.t = torch.where(accepted, 1.0, shorter)
+        self.x, self.g = torch.where(keep, x_new, self.x), torch.where(keep, g_new, self.g)
+        self.value = torch.where(accepted, value_new, self.value)
+        self._learn(torch.where(keep, s, 0.0), torch.where(keep, y, 0.0))  # a rejected gradient may be NaN
+        d = self.d
+        promising = self.turn()
+        self.d = torch.where(keep, self.d, d)
+        return torch.where(accepted, promising & self._is_worthwhile(gain), shorter > SHORTEST_STEP)
 
+    def keep(self, going: Tensor) -> None:
+        """Drop the starts that have converged."""
+        for name in ("start", "x", "value", "g", "H", "t", "unscaled", "d"):
+            setattr(self, name, getattr(self, name)[going])
 
-def _direction(
-    H: Tensor, x: Tensor, g: Tensor, bounds: Tensor, longest_step: float, tolerance: float
-) -> tuple[Tensor, Tensor]:
-    """Return the `b x p` quasi-Newton directions over the free coordinates, and whether they promise a decrease."""
-    held = ((x <= bounds[0]) & (g > 0)) | ((x >= bounds[1]) & (g < 0))
-    free_g = g.masked_fill(held, 0.0)
-    d = torch.bmm(H, free_g.unsqueeze(-1)).squeeze(-1).neg_().masked_fill_(held, 0.0)
-    promised = -(d * free_g).sum(-1)
-    d.mul_((longest_step / d.abs().amax(-1, keepdim=True)).clamp_max_(1.0))
-    return d, promised > tolerance * 0.1
+    def store(self, end: Minimum) -> None:
+        """Write where these starts are into the result."""
+        end.x[self.start], end.value[self.start], end.inverse_hessian[self.start] = self.x, self.value, self.H
+
+    def _is_worthwhile(self, gain: Tensor) -> Tensor:
+        return (gain > self.tolerance) | (self.promised > self.tolerance)
+
+    def _learn(self, s: Tensor, y: Tensor) -> None:
+        """Update the inverse Hessians after steps s with gradient changes y; zeros change nothing.
+
+        Nocedal & Wright, eq. 6.17; the first step sets the scale, eq. 6.20.
+        """
+        sy, yy = (s * y).sum(-1), y.square().sum(-1)
+        curved = sy > 1e-10 * (s.square().sum(-1) * yy).sqrt()
+        if bool(self.unscaled.any()):
+            rescale = curved & self.unscaled
+            eye = torch.eye(s.shape[-1], dtype=s.dtype, device=s.device)
+            scaled = torch.where(rescale, sy / yy, 1.0)[:, None, None] * eye
+            self.H = torch.where(rescale[:, None, None], scaled, self.H)
+            self.unscaled = self.unscaled & ~curved
+        rho = torch.where(curved, sy.reciprocal(), 0.0).unsqueeze(-1)
+        Hy = torch.bmm(self.H, y.unsqueeze(-1)).squeeze(-1)
+        # H + (1 + rho y'Hy) rho s s' - rho (Hy s' + s Hy') as one symmetric pair of outer products
+        half = (0.5 * (1.0 + rho * (y * Hy).sum(-1, keepdim=True)) * s).sub_(Hy).mul_(rho)
+        outer = half.unsqueeze(-1) * s.unsqueeze(-2)
+        self.H = self.H + outer + outer.mT
 
 
 def _shrink(value: Tensor, value_new: Tensor, slope: Tensor) -> Tensor:
@@ -139,21 +186,14 @@ def _shrink(value: Tensor, value_new: Tensor, slope: Tensor) -> Tensor:
     return torch.nan_to_num(factor, nan=0.1).clamp(0.1, 0.5)
 
 
-def _update(H: Tensor, s: Tensor, y: Tensor, unscaled: Tensor, eye: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the inverse Hessians after steps s with gradient changes y; zeros change nothing.
+def _reduce(H: Tensor, held: Tensor) -> Tensor:
+    """Return the inverse Hessian of the free coordinates alone, zero elsewhere.
 
-    Nocedal & Wright, eq. 6.17; the first step sets the scale, eq. 6.20.
+    The inverse of the free block of the Hessian is H_FF - H_FA H_AA^-1 H_AF, with A the held coordinates.
     """
-    sy, yy = (s * y).sum(-1), y.square().sum(-1)
-    curved = sy > 1e-10 * (s.square().sum(-1) * yy).sqrt()
-    if bool(unscaled.any()):
-        rescale = curved & unscaled
-        ratio = torch.where(rescale, sy / yy, 1.0)
-        H = torch.where(rescale[:, None, None], ratio[:, None, None] * eye, H)
-        unscaled = unscaled & ~curved
-    rho = torch.where(curved, sy.reciprocal(), 0.0).unsqueeze(-1)
-    Hy = torch.bmm(H, y.unsqueeze(-1)).squeeze(-1)
-    # H + (1 + rho y'Hy) rho s s' - rho (Hy s' + s Hy') as one symmetric pair of outer products
-    half = (0.5 * (1.0 + rho * (y * Hy).sum(-1, keepdim=True)) * s).sub_(Hy).mul_(rho)
-    outer = half.unsqueeze(-1) * s.unsqueeze(-2)
-    return H + outer + outer.mT, unscaled
+    m = held.to(H)
+    across = m.unsqueeze(-1) * H  # rows of held coordinates
+    block = across * m.unsqueeze(-2) + (1.0 - m).diag_embed()
+    solved, info = torch.linalg.solve_ex(block, across)
+    solved = torch.where((info == 0)[:, None, None], solved, 0.0)
+    return H - across.mT @ solved

@@ -69,6 +69,9 @@ class Conditions:
         return torch.stack(holds).all(0) if len(holds) > 1 else holds[0]
 
     def _on(self, device: torch.device) -> dict[tuple[int, int], Tensor]:
+        if device.type != "cpu":  # nothing of gpbop stays on a GPU between asks
+            conditions = [(column, c) for column, own in self.of.items() for c in own]
+            return {(column, c.parent): c.encoded.to(device) for column, c in conditions}
         if device not in self._encoded:
             self._encoded[device] = {
                 (column, c.parent): c.encoded.to(device) for column, conditions in self.of.items() for c in conditions

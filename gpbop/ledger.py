@@ -110,6 +110,19 @@ class Ledger:
             torch.tensor(rows, dtype=torch.float64).reshape(-1, self._d), torch.tensor(y, dtype=torch.float64)
         )
 
+    def mean_values(self, complete: Sequence[Trial]) -> list[float]:
+        """Return, for each of some complete trials, the mean value of all of them at its point."""
+        values: dict[Row, list[float]] = {}
+        for trial in complete:
+            assert trial.value is not None, "complete trials have a value"
+            values.setdefault(self._rows[trial.number], []).append(trial.value)
+        # A point's only value is returned to the last bit; the mean of several is summed so that it cannot overflow.
+        means = {
+            row: own[0] if len(own) == 1 else math.fsum(value / len(own) for value in own)
+            for row, own in values.items()
+        }
+        return [means[self._rows[trial.number]] for trial in complete]
+
     @staticmethod
     def of(space: Space, trials: Sequence[Trial]) -> "Ledger":
         """Encode the configs of trials.

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, overload
 
 import torch
@@ -174,13 +175,15 @@ class Optimizer:
     def best(self) -> Trial:
         """The finished trial with the best value; the earliest of equals.
 
+        A config that was measured several times counts with the mean of its values, which is then the value returned.
+
         Raises:
             NoTrialsError: If no experiment has finished.
         """
         complete = self._complete()
-        values = [trial.value for trial in complete if trial.value is not None]
+        values = self._ledger.mean_values(complete)
         best = min(values) if self._settings.direction == "minimize" else max(values)
-        return complete[values.index(best)].copy()
+        return replace(complete[values.index(best)].copy(), value=best)
 
     @property
     def gp(self) -> GaussianProcess:

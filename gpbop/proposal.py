@@ -129,7 +129,8 @@ class Proposer:
         feasibility = None
         if not bool(told.succeeded.all()):
             feasibility = Feasibility.of(gp.factor.form, told.X.to(device), told.succeeded.to(device))
-        order = gp.y.argsort(descending=direction == "maximize", stable=True)
+        means, _ = gp.row_values()
+        order = means[gp.group].argsort(descending=direction == "maximize", stable=True)
         return acquisition(self._settings.acquisition, question, feasibility), gp.X[order[:NUM_GOOD]]
 
     def _away_from(self, X: Tensor) -> Acquisition:

@@ -244,6 +244,8 @@ class Space:
         return enumerate_space(self._columns, self._conditions)
 
     def _layout(self, device: torch.device) -> Layout:
+        if device.type != "cpu":  # nothing of gpbop stays on a GPU between asks
+            return Layout.build(self._columns, device)
         if device not in self._layouts:
             self._layouts[device] = Layout.build(self._columns, device)
         return self._layouts[device]

@@ -19,6 +19,8 @@ from typing_extensions import override
 from gpbop.kernels.columns import check_codes, take
 from gpbop.kernels.continuous import distance, gaussian, reject_last_dim_is_batch
 
+LATENT_RANK = 2  # coordinates of a choice, unless told otherwise: a plane
+
 
 def read_codes(X: Tensor, categorical: tuple[tuple[int, int], ...]) -> list[Tensor]:
     """Read the codes of categorical columns.
@@ -137,7 +139,7 @@ class LatentKernel(Kernel):  # type: ignore[misc]  # GPyTorch is untyped
     """
 
     def __init__(
-        self, latent: tuple[tuple[int, int], ...], rank: int = 2, *, batch_shape: torch.Size | None = None
+        self, latent: tuple[tuple[int, int], ...], rank: int = LATENT_RANK, *, batch_shape: torch.Size | None = None
     ) -> None:
         _check("latent", latent)
         if rank < 1:

@@ -20,13 +20,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gpbop.kernels.categorical import LATENT_RANK
 from gpbop.kernels.columns import Columns
 from gpbop.kernels.conditional import embed
 from gpbop.kernels.continuous import Smoothness
 from gpbop.kernels.features import Features, OneHot
 from gpbop.kernels.profiles import PROFILES, Workspace
 
-LATENT_RANK = 2
 # How `torch.cdist` takes differences one by one: |a|^2 + |b|^2 - 2ab would lose half the digits for near neighbours.
 EXACT_DISTANCE = "donot_use_mm_for_euclid_dist"
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from typing_extensions import override
 
-from gpbop.kernels.categorical import ExchangeableKernel, LatentKernel
+from gpbop.kernels.categorical import LATENT_RANK, ExchangeableKernel, LatentKernel
 from gpbop.kernels.columns import Columns
 from gpbop.kernels.composed import ComposedKernel
 from gpbop.kernels.conditional import ConditionalKernel
@@ -57,7 +57,7 @@ class MixedKernel(ComposedKernel):
         columns: Columns,
         smoothness: Smoothness = "matern52",
         *,
-        rank: int = 2,
+        rank: int = LATENT_RANK,
         batch_shape: torch.Size | None = None,
     ) -> None:
         super().__init__()

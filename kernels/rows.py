@@ -26,6 +26,8 @@ class _CrossCovariance(torch.autograd.Function):
     @staticmethod
     @override
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, None, None, None, None]:
+        if torch.is_grad_enabled():  # a graph of the gradient was asked for; a second derivative would silently be zero
+            raise NotImplementedError("covariances of gpbop have first derivatives only; leave out create_graph=True")
         G = grad_outputs[0].unsqueeze(0)
         return ctx.form.grad_numeric(ctx.theta, ctx.first, ctx.second, ctx.parts, G)[0], None, None, None, None
 

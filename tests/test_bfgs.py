@@ -6,7 +6,7 @@ import torch
 from scipy.optimize import minimize, rosen, rosen_der
 from torch import Tensor
 
-from gpbop.bfgs import minimize_batch
+from gpbop.bfgs import Objective, minimize_batch
 
 BOX = torch.tensor([[-2.0] * 3, [2.0] * 3], dtype=torch.float64)
 
@@ -86,3 +86,36 @@ def test_a_start_that_is_not_finite_stays() -> None:
     found = minimize_batch(broken, x, torch.tensor([[-2.0] * 2, [2.0] * 2], dtype=torch.float64))
     assert torch.equal(found.x[0], x[0])
     assert float(found.x[1].norm()) < 1e-6
+
+
+def test_box_constrained_quadratics_converge_to_the_optimum_of_scipy() -> None:
+    generator = torch.Generator().manual_seed(0)
+    box = torch.tensor([[0.0] * 4, [1.0] * 4], dtype=torch.float64)
+    for _ in range(100):
+        root = torch.randn(4, 4, generator=generator, dtype=torch.float64)
+        A = root @ root.mT + 0.05 * torch.eye(4, dtype=torch.float64)
+        centre = 2.0 * torch.randn(4, generator=generator, dtype=torch.float64)
+
+        def quadratic(x: Tensor, _: Tensor, A: Tensor = A, centre: Tensor = centre) -> tuple[Tensor, Tensor]:
+            away = x - centre
+            return 0.5 * ((away @ A) * away).sum(-1), away @ A
+
+        x = torch.rand(1, 4, generator=generator, dtype=torch.float64)
+        found = minimize_batch(quadratic, x, box, tolerance=1e-10)
+
+        def flat(v: np.ndarray, f: Objective = quadratic) -> tuple[float, np.ndarray]:
+            value, grad = f(torch.from_numpy(v)[None], torch.zeros(1))
+            return float(value), grad[0].numpy()
+
+        expected = minimize(flat, x[0].numpy(), jac=True, method="L-BFGS-B", bounds=box.mT.tolist(), tol=1e-14)
+        assert float(found.value) <= expected.fun + 1e-7
+
+
+def test_values_never_rise() -> None:
+    box = torch.tensor([[-2.0] * 3, [0.4, 2.0, 0.1]], dtype=torch.float64)
+    x = starts(10, seed=3).clamp(*box)
+    begin, _ = rosenbrock(x, x)
+    for budget in (2, 3, 5, 9, 20, 60):
+        found = minimize_batch(rosenbrock, x, box, max_evaluations=budget)
+        assert bool((found.value <= begin).all())
+        begin = found.value

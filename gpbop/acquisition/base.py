@@ -9,15 +9,26 @@ from torch import Tensor
 from typing_extensions import override
 
 from gpbop.bfgs import Objective
-from gpbop.surrogate.factor import Factor
+from gpbop.surrogate.factor import BLOCK_BYTES, Factor
 
 
 class Acquisition(ABC):
     """A function of encoded points, in standardised units, that is to be maximised."""
 
     @abstractmethod
+    def value(self, X: Tensor) -> Tensor:
+        """Compute the `m` values of one block of `m x d` encoded points, differentiable in the numeric columns."""
+
+    @abstractmethod
+    def block_rows(self) -> int:
+        """Return how many points make one block under the memory cap."""
+
     def __call__(self, X: Tensor) -> Tensor:
-        """Compute the `m` values of `m x d` encoded points, differentiable in the numeric columns."""
+        """Compute the `m` values of `m x d` encoded points in blocks, differentiable in the numeric columns."""
+        rows = self.block_rows()
+        if len(X) <= rows:
+            return self.value(X)
+        return torch.cat([self.value(block) for block in torch.split(X, rows)])
 
     def ascent(self, X: Tensor, columns: list[int]) -> Objective:
         """Return what a minimiser needs to move some numeric columns of some points uphill.
@@ -36,7 +47,7 @@ class Acquisition(ABC):
             rows[:, columns] = torch.where(active[start], x, rows[:, columns])
             rows.requires_grad_(True)
             with torch.enable_grad():
-                loss = -self(rows)
+                loss = -self.value(rows)
                 (grad,) = torch.autograd.grad(loss.sum(), rows)
             return loss.detach(), grad[:, columns] * active[start]
 
@@ -49,13 +60,21 @@ class FunctionAcquisition(Acquisition):
 
     Attributes:
         function: Maps `m x d` encoded points to `m` values.
+        numbers: How many numbers of working memory it takes for each point.
+        block_bytes: Most bytes a block takes.
     """
 
     function: Callable[[Tensor], Tensor]
+    numbers: int = 1
+    block_bytes: int = BLOCK_BYTES
 
     @override
-    def __call__(self, X: Tensor) -> Tensor:
+    def value(self, X: Tensor) -> Tensor:
         return self.function(X)
+
+    @override
+    def block_rows(self) -> int:
+        return max(1, self.block_bytes // (8 * self.numbers))
 
 
 Utility = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
@@ -77,9 +96,13 @@ class MomentAcquisition(Acquisition):
     utility: Utility
 
     @override
-    def __call__(self, X: Tensor) -> Tensor:
+    def value(self, X: Tensor) -> Tensor:
         mean, variance = self.factor.moments(X)
         return self.utility(self.sign * mean, variance.sqrt())[0]
+
+    @override
+    def block_rows(self) -> int:
+        return self.factor.block_rows()
 
     @override
     def ascent(self, X: Tensor, columns: list[int]) -> Objective:

@@ -32,6 +32,7 @@ from gpbop.acquisition import closed_forms
 from gpbop.acquisition.base import Acquisition, FunctionAcquisition
 from gpbop.acquisition.question import Question
 from gpbop.errors import AcquisitionError, ShapeError, explain
+from gpbop.surrogate.factor import BLOCK_ARRAYS
 from gpbop.surrogate.feasibility import Feasibility
 
 
@@ -68,10 +69,10 @@ class _Recipe:
     """
 
     build: Callable[[Question], Acquisition]
-    is_log: bool
-    has_floor: bool
     single: Callable[[Question], Any]
     batch: Callable[[Question], Any]
+    is_log: bool = False
+    has_floor: bool = False
 
 
 def _transform(question: Question) -> ScalarizedPosteriorTransform:
@@ -109,35 +110,32 @@ def _noisy(a: Question) -> Any:
 _RECIPES = {
     "max_variance": _Recipe(
         closed_forms.max_variance,
-        False,
-        False,
-        lambda a: PosteriorStandardDeviation(a.gp.model),
-        _monte_carlo(qPosteriorStandardDeviation),
+        single=lambda a: PosteriorStandardDeviation(a.gp.model),
+        batch=_monte_carlo(qPosteriorStandardDeviation),
     ),
-    "integrated_variance": _Recipe(closed_forms.integrated_variance, False, False, _integrated, _integrated),
+    "integrated_variance": _Recipe(closed_forms.integrated_variance, single=_integrated, batch=_integrated),
     "ei": _Recipe(
         closed_forms.ei,
-        True,
-        False,
-        _improvement(LogExpectedImprovement),
-        _monte_carlo(qLogExpectedImprovement, with_best=True),
+        single=_improvement(LogExpectedImprovement),
+        batch=_monte_carlo(qLogExpectedImprovement, with_best=True),
+        is_log=True,
     ),
-    "noisy_ei": _Recipe(closed_forms.noisy_ei, True, False, _noisy, _noisy),
+    "noisy_ei": _Recipe(closed_forms.noisy_ei, single=_noisy, batch=_noisy, is_log=True),
     "ucb": _Recipe(
         closed_forms.ucb,
-        False,
-        True,
-        lambda a: UpperConfidenceBound(a.gp.model, beta=a.beta, maximize=a.direction == "maximize"),
-        lambda a: _monte_carlo(qUpperConfidenceBound, beta=a.beta)(a),
+        single=lambda a: UpperConfidenceBound(a.gp.model, beta=a.beta, maximize=a.direction == "maximize"),
+        batch=lambda a: _monte_carlo(qUpperConfidenceBound, beta=a.beta)(a),
+        has_floor=True,
     ),
     "pi": _Recipe(
         closed_forms.pi,
-        True,
-        False,
-        _improvement(LogProbabilityOfImprovement),
-        _monte_carlo(qProbabilityOfImprovement, with_best=True),
+        single=_improvement(LogProbabilityOfImprovement),
+        batch=_monte_carlo(qProbabilityOfImprovement, with_best=True),
+        is_log=True,
     ),
-    "thompson": _Recipe(closed_forms.thompson, False, True, _SamplePathAcquisition, _SamplePathAcquisition),
+    "thompson": _Recipe(
+        closed_forms.thompson, single=_SamplePathAcquisition, batch=_SamplePathAcquisition, has_floor=True
+    ),
 }
 
 ACQUISITIONS = tuple(_RECIPES)
@@ -172,26 +170,26 @@ def acquisition(name: str, question: Question, feasibility: Feasibility | None =
     value = recipe.build(question)
     if feasibility is None:
         return value
+    cap = question.gp.factor.block_bytes
+    numbers = cap // (8 * value.block_rows()) + BLOCK_ARRAYS * len(feasibility.weights)
     if recipe.is_log:
-        return FunctionAcquisition(lambda X: value(X) + feasibility.probability(X).log())
-    floor = (
-        min(question.standardized(float(y)) for y in (question.gp.y.min(), question.gp.y.max()))
-        if recipe.has_floor
-        else 0.0
-    )
+        return FunctionAcquisition(lambda X: value.value(X) + feasibility.probability(X).log(), numbers, cap)
+    worst = min(question.standardized(float(y)) for y in (question.gp.y.min(), question.gp.y.max()))
+    floor = worst if recipe.has_floor else 0.0
 
     def weighted(X: Tensor) -> Tensor:
         p = feasibility.probability(X)
-        return p * value(X) + (1.0 - p) * floor
+        return p * value.value(X) + (1.0 - p) * floor
 
-    return FunctionAcquisition(weighted)
+    return FunctionAcquisition(weighted, numbers, cap)
 
 
 def botorch_acquisition(name: str, question: Question, *, q: int = 1) -> AcquisitionFunction:
     """Build BoTorch's object for an acquisition function, on `gp.model` and in the objective's units.
 
-    `ei` and `pi` are BoTorch's log forms for one point. With pending points or `q` > 1 the objects are BoTorch's Monte
-    Carlo ones (`integrated_variance` is exact for any q).
+    `ei` and `pi` are BoTorch's log forms for one point; for batches BoTorch has no log form of `pi`. With pending
+    points or `q` > 1 the objects are BoTorch's Monte Carlo ones (`integrated_variance` is exact for any q). BoTorch
+    clamps variances below 1e-12 in the objective's units: rescale objectives smaller than about 1e-4 for its classes.
 
     Args:
         name: One of `ACQUISITIONS`.

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from gpbop.acquisition.base import Acquisition, FunctionAcquisition, MomentAcquisition
 from gpbop.acquisition.question import Question
+from gpbop.surrogate.factor import BLOCK_ARRAYS
 from gpbop.surrogate.noiseless import noiseless_draws
-from gpbop.surrogate.sample_path import draw_sample_path
+from gpbop.surrogate.sample_path import NUM_FEATURES, draw_sample_path
 
 # Draws of the incumbent in noisy EI: the standard error of the mean EI is under a fifth of its spread.
 NUM_DRAWS = 32
@@ -102,7 +103,8 @@ def noisy_ei(question: Question) -> Acquisition:
         value: Tensor = logmeanexp(_log_h((sign * mean - best_f) / sigma)[0] + sigma.log(), dim=-1)
         return value
 
-    return FunctionAcquisition(log_nei)
+    numbers = BLOCK_ARRAYS * len(draws.L) + 8 * NUM_DRAWS
+    return FunctionAcquisition(log_nei, numbers, draws.block_bytes)
 
 
 def integrated_variance(question: Question) -> Acquisition:
@@ -123,7 +125,8 @@ def integrated_variance(question: Question) -> Acquisition:
         reduced: Tensor = (to_reference - rows @ weights).square().mean(-1).div(variance + factor.noise)
         return reduced
 
-    return FunctionAcquisition(drop)
+    numbers = BLOCK_ARRAYS * (len(factor.L) + len(features.numeric))
+    return FunctionAcquisition(drop, numbers, factor.block_bytes)
 
 
 def thompson(question: Question) -> Acquisition:
@@ -131,4 +134,5 @@ def thompson(question: Question) -> Acquisition:
     gp = question.gp
     residual, counts = gp.row_values()
     path = draw_sample_path(gp.factor, residual - gp.factor.mean, counts, seed=question.seed, sign=question.sign)
-    return FunctionAcquisition(lambda X: question.sign * path(X))
+    numbers = BLOCK_ARRAYS * len(gp.factor.L) + 4 * NUM_FEATURES
+    return FunctionAcquisition(lambda X: question.sign * path(X), numbers, gp.factor.block_bytes)

@@ -1,5 +1,6 @@
 """What an acquisition function is asked about."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gpbop.designs import sobol
+from gpbop.errors import ArgumentError, explain
 from gpbop.surrogate import GaussianProcess
 from gpbop.surrogate.factor import Factor
 
@@ -41,6 +43,14 @@ class Question:
     reference: Tensor | None = None
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.direction not in ("minimize", "maximize"):
+            rule, advice = "be 'minimize' or 'maximize'", "Choose one of the two."
+            raise ArgumentError(explain("direction", rule, repr(self.direction), advice))
+        if self.best_f is not None and not math.isfinite(self.best_f):
+            advice = "Leave it out for the best observed value."
+            raise ArgumentError(explain("best_f", "be finite", repr(self.best_f), advice))
+
     @property
     def sign(self) -> float:
         """+1 to maximise, -1 to minimise."""
@@ -48,10 +58,10 @@ class Question:
 
     @property
     def incumbent(self) -> float:
-        """Best value so far, in the objective's units."""
+        """Best value so far, in the objective's units; repeated measurements of a point count as their mean."""
         if self.best_f is not None:
             return self.best_f
-        return float(self.gp.y.max() if self.direction == "maximize" else self.gp.y.min())
+        return self.sign * max(self.sign * value for value in self.gp.row_means())
 
     def factor(self) -> Factor:
         """The process conditioned on the pending points, whose results are believed to be the mean."""

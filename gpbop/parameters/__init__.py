@@ -1,6 +1,6 @@
 """The four kinds of parameters, each one column of an encoded point."""
 
-from gpbop.parameters.base import INACTIVE as INACTIVE
+from gpbop.kernels.columns import INACTIVE as INACTIVE
 from gpbop.parameters.base import Parameter as Parameter
 from gpbop.parameters.choices import Json as Json
 from gpbop.parameters.listed import Categorical as Categorical

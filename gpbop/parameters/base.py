@@ -18,8 +18,6 @@ from gpbop.errors import SpaceError, explain
 from gpbop.parameters.choices import Json, copy, distinct, identity, plain
 from gpbop.parameters.placements import Codes, Placement
 
-INACTIVE = -1.0  # the encoded value of a parameter that its config does not have
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Parameter(ABC):

@@ -116,7 +116,7 @@ def fit_hyperparameters(
 def _subset_sizes(u: int) -> list[int]:
     """Return the growing numbers of observations that are fitted roughly before all of them are."""
     sizes = [min(u, EXPLORED_OBSERVATIONS)]
-    while sizes[-1] * GROWTH < u:
+    while sizes[-1] * GROWTH * 1.5 < u:  # a stage that is nearly all of the data saves nothing
         sizes.append(int(sizes[-1] * GROWTH))
     return sizes
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gpbop.device import resolve_device
-from gpbop.errors import ObjectiveError
+from gpbop.device import guest, resolve_device
+from gpbop.errors import ArgumentError, ObjectiveError, explain
 from gpbop.kernels.closed_form import ClosedForm
 from gpbop.kernels.continuous import Smoothness
+from gpbop.kernels.profiles import PROFILES
 from gpbop.observations import Observations
 from gpbop.space import Space
 from gpbop.surrogate.columns import columns_of
@@ -20,7 +21,7 @@ from gpbop.surrogate.fitting import FitState, fit_hyperparameters
 from gpbop.surrogate.marginal_likelihood import NegativeLogPosterior, TrainingData
 from gpbop.surrogate.model import ExactModel
 from gpbop.surrogate.priors import ThetaPrior
-from gpbop.surrogate.targets import Standardization, group_means
+from gpbop.surrogate.targets import Standardization, group_means, group_repeats
 
 
 class Prediction(NamedTuple):
@@ -91,10 +92,12 @@ class GaussianProcess:
         Returns:
             The fitted process.
         Raises:
+            ArgumentError: If `space`, `smoothness`, `hyperparameters`, `restarts` or `seed` is not as described.
             ConfigError: If a config does not belong to the space.
             ObjectiveError: If a value is no finite number, or there is none.
             DeviceError: If the device is unknown or absent.
         """
+        _check_fit(space, smoothness, hyperparameters, restarts, seed)
         where = resolve_device(device, len(configs))
         observations = Observations.of(space, configs, values, device=where)
         if not len(observations) or not bool(observations.succeeded.all()):
@@ -103,15 +106,16 @@ class GaussianProcess:
                 f"`values` must hold at least one number and only finite ones; got {len(observations)} values, "
                 f"not finite at {missing[:5]}. Leave failed experiments out, or use an Optimizer: it learns from them."
             )
-        return GaussianProcess.of(
-            space,
-            observations,
-            smoothness=smoothness,
-            warm=warm,
-            hyperparameters=hyperparameters,
-            restarts=restarts,
-            seed=seed,
-        )
+        with guest(where, len(observations)):
+            return GaussianProcess.of(
+                space,
+                observations,
+                smoothness=smoothness,
+                warm=warm,
+                hyperparameters=hyperparameters,
+                restarts=restarts,
+                seed=seed,
+            )
 
     @staticmethod
     def of(
@@ -158,7 +162,7 @@ class GaussianProcess:
         standardization = Standardization.of(y)
         group = torch.cat([self.group, len(self.factor.L) + torch.arange(len(new)).to(self.group)])
         row_means, _ = group_means(standardization.standardize(y), group)
-        factor = self.factor.append(new.X, row_means)
+        factor = self.factor.append(new.X, row_means.to(y))
         return replace(self, X=X, y=y, standardization=standardization, factor=factor, group=group)
 
     def predict(self, configs: Sequence[Mapping[str, Any]], *, observation_noise: bool = False) -> Prediction:
@@ -185,9 +189,18 @@ class GaussianProcess:
         """Return this process with a cap on the bytes that a block of candidates takes."""
         return replace(self, factor=replace(self.factor, block_bytes=block_bytes))
 
+    def row_means(self) -> list[float]:
+        """Return the mean value of each different point, in the objective's units, in order of first appearance."""
+        first, group = group_repeats(self.X)
+        size = float(self.y.abs().max()) or 1.0
+        means, _ = group_means(self.y / size, group)
+        means = torch.where(torch.bincount(group.cpu()) == 1, self.y[first].cpu(), means * size)
+        return [float(value) for value in means]
+
     def row_values(self) -> tuple[Tensor, Tensor]:
         """Return, for each row of the factor, the mean of its standardised values and their number."""
-        return group_means(self.standardization.standardize(self.y), self.group)
+        means, counts = group_means(self.standardization.standardize(self.y), self.group)
+        return means.to(self.y), counts.to(self.y)
 
     @cached_property
     def model(self) -> ExactModel:
@@ -222,3 +235,24 @@ class GaussianProcess:
         data = TrainingData.of(form, self.X, self.standardization.standardize(self.y))
         prior = ThetaPrior.of(form, self.space.d, device=self.X.device)
         return -float(NegativeLogPosterior(form, data, prior)(self.fit_state.theta.to(self.X).unsqueeze(0))[0])
+
+
+def _check_fit(space: object, smoothness: Smoothness, hyperparameters: object, restarts: object, seed: object) -> None:
+    """Check the arguments of a fit that no other door checks."""
+    if not isinstance(space, Space):
+        raise ArgumentError(explain("space", "be a Space", repr(space), "Write Space({'x': Float(0.0, 1.0)})."))
+    if smoothness not in PROFILES:
+        rule = "be one of " + ", ".join(map(repr, PROFILES))
+        raise ArgumentError(explain("smoothness", rule, repr(smoothness), "'matern52' suits most objectives."))
+    for name, number, least in (("restarts", restarts, 1), ("seed", seed, 0)):
+        if not isinstance(number, int) or isinstance(number, bool) or number < least:
+            rule = f"be a whole number of at least {least}"
+            raise ArgumentError(explain(name, rule, repr(number), "Leave it out for the default."))
+    if hyperparameters is not None:
+        p = ClosedForm(columns_of(space), smoothness).layout.size + 1
+        if not isinstance(hyperparameters, Tensor) or hyperparameters.shape != (p,):
+            got = (
+                repr(hyperparameters) if not isinstance(hyperparameters, Tensor) else str(tuple(hyperparameters.shape))
+            )
+            advice = "Take the fit_state.theta of a fit on this space."
+            raise ArgumentError(explain("hyperparameters", f"be a tensor of shape ({p},)", got, advice))

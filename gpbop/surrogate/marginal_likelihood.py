@@ -48,7 +48,7 @@ class TrainingData:
     def of(form: ClosedForm, X: Tensor, z: Tensor) -> "TrainingData":
         """Merge `n x d` rows with `n` standardised values."""
         first, group = group_repeats(X)
-        means, counts = group_means(z, group)
+        means, counts = (part.to(z) for part in group_means(z, group))
         within = float((z - means[group]).square().sum())
         return TrainingData(form.features(X[first]), means, counts, within, group)
 
@@ -125,14 +125,14 @@ class NegativeLogPosterior:
         around = torch.cat([theta[:, None, :-1] + steps, theta[:, None, :-1] - steps], 1).flatten(0, 1)
         K = self.form.evaluate(around, features, features).covariance
         K = K.reshape(b, 2, p - 1, *K.shape[-2:])
-        noise = theta[:, -1].exp()[:, None, None] / self.data.counts.diag()
-        L, info = torch.linalg.cholesky_ex(K[:, 0, 0] + noise.nan_to_num(posinf=0.0))
-        slopes = torch.cat([(K[:, 0] - K[:, 1]) / (2.0 * DIFFERENCE), noise.nan_to_num(posinf=0.0).unsqueeze(1)], 1)
+        noise = (theta[:, -1:].exp() / self.data.counts).diag_embed()
+        L, info = torch.linalg.cholesky_ex(K[:, 0, 0] + noise)
+        slopes = torch.cat([(K[:, 0] - K[:, 1]) / (2.0 * DIFFERENCE), noise.unsqueeze(1)], 1)
         half = torch.linalg.solve_triangular(L.unsqueeze(1), slopes, upper=False)
         whole = torch.linalg.solve_triangular(L.unsqueeze(1), half.mT, upper=False).flatten(-2)
         hessian = 0.5 * whole @ whole.mT + self.prior.curvature(theta).diag_embed()
-        inverse = torch.linalg.inv(hessian)
-        usable = (info == 0) & torch.isfinite(inverse).flatten(1).all(-1)
+        inverse, singular = torch.linalg.inv_ex(hessian)
+        usable = (info == 0) & (singular == 0) & torch.isfinite(inverse).flatten(1).all(-1)
         return torch.where(usable[:, None, None], inverse, torch.eye(p, dtype=theta.dtype, device=theta.device))
 
     def _solve(self, L: Tensor) -> tuple[Tensor, Tensor]:

@@ -131,7 +131,7 @@ class ExactModel(SingleTaskGP):
         # before.
         covariance = to_linear_operator(covariance * scale * scale)
         mvn = MultivariateNormal(self._standardization.restore_mean(mean), covariance)
-        posterior = GPyTorchPosterior(mvn)
+        posterior = _Posterior(mvn, self._factor.smallest_variance * scale * scale)
         return posterior if posterior_transform is None else posterior_transform(posterior)
 
     def _joint(self, X: Tensor) -> tuple[Tensor, Tensor | LinearOperator]:
@@ -182,6 +182,28 @@ class ExactModel(SingleTaskGP):
         assert isinstance(model, ExactModel), "BoTorch copies the model that it extends"
         model._drop_factor()
         return model
+
+
+class _Posterior(GPyTorchPosterior):
+    """A posterior whose variance may be as small as the objective's units make it.
+
+    GPyTorch clamps variances at 1e-10 in any units.
+
+    Args:
+        distribution: The multivariate normal.
+        smallest: Rounding level of the variance, in the same units.
+    """
+
+    def __init__(self, distribution: MultivariateNormal, smallest: float) -> None:
+        super().__init__(distribution)
+        self._smallest = smallest
+
+    @property
+    @override
+    def variance(self) -> Tensor:
+        """`batch_shape x q x 1` variances."""
+        diagonal: Tensor = self.distribution.lazy_covariance_matrix.diagonal(dim1=-1, dim2=-2)
+        return diagonal.clamp_min(self._smallest).unsqueeze(-1)
 
 
 def _fixed_standardize(standardization: Standardization, X: Tensor) -> Standardize:

@@ -12,6 +12,7 @@ import torch
 from gpytorch.priors import Prior
 from torch import Tensor
 from torch.distributions import Beta
+from typing_extensions import override
 
 from gpbop.kernels.closed_form import ClosedForm
 
@@ -34,12 +35,23 @@ NOISE_BOUNDS = (1e-6, 1e2)
 
 
 class BetaPrior(Prior, Beta):  # type: ignore[misc]  # GPyTorch's Prior is untyped
-    """Beta prior on a number in (0, 1); GPyTorch has none."""
+    """Symmetric beta prior on a number in (0, 1); GPyTorch has none.
+
+    Args:
+        concentration: Both parameters of the density.
+    """
 
     def __init__(self, concentration: float) -> None:
         torch.nn.Module.__init__(self)
         Beta.__init__(self, torch.tensor(concentration), torch.tensor(concentration), validate_args=False)
         self._transform = None
+        self._a = concentration
+
+    @override
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Compute the log density, on x's device and in its precision: torch's own would stay on the CPU."""
+        normalizer = math.lgamma(2.0 * self._a) - 2.0 * math.lgamma(self._a)
+        return normalizer + (self._a - 1.0) * (torch.log(x) + torch.log1p(-x))
 
 
 @dataclass(frozen=True)

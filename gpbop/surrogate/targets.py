@@ -20,7 +20,8 @@ class Standardization:
 
     Attributes:
         mean: Mean of the values, in the objective's units.
-        scale: Standard deviation of the values (n - 1), in the objective's units; their size if they are constant.
+        scale: Standard deviation of the values (n - 1), in the objective's units; their size if they are constant: from
+            equal values nothing can be learned about how much others will differ.
     """
 
     mean: float
@@ -70,7 +71,9 @@ def group_means(values: Tensor, group: Tensor) -> tuple[Tensor, Tensor]:
     """Average `n` values over `u` groups.
 
     Returns:
-        The `u` means and the `u` counts.
+        The `u` means and the `u` counts, on the CPU.
     """
+    # On the CPU: atomic additions on a GPU would add the same values in another order each time.
+    group, values = group.cpu(), values.cpu()
     counts = torch.bincount(group).to(values.dtype)
     return torch.zeros_like(counts).index_add_(0, group, values / counts[group]), counts

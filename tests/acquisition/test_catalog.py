@@ -1,6 +1,7 @@
 """Acquisition functions against BoTorch's own classes, their gradients, pending points and failures."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -13,10 +14,11 @@ from botorch.acquisition.analytic import (
 )
 from botorch.models import SingleTaskGP
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gpbop import Categorical, Float, GaussianProcess, Integer, Space
 from gpbop.acquisition import ACQUISITIONS, Acquisition, Direction, Question, acquisition, botorch_acquisition
-from gpbop.errors import AcquisitionError
+from gpbop.errors import AcquisitionError, ArgumentError
 from gpbop.surrogate.feasibility import Feasibility
 
 SPACE = Space(
@@ -238,6 +240,49 @@ def test_failures_lower_the_value_where_they_were(gp: GaussianProcess) -> None:
         question = Question(gp, seed=1)
         plain, weighted = acquisition(name, question)(failed), acquisition(name, question, feasibility)(failed)
         assert float(weighted) < float(plain)
+
+
+class _Largest(TorchDispatchMode):
+    """Notes the largest tensor that is made inside."""
+
+    bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple | list) else [result]:
+            if isinstance(tensor, Tensor):
+                self.bytes = max(self.bytes, tensor.numel() * tensor.element_size())
+        return result
+
+
+@pytest.mark.parametrize("with_failures", [False, True])
+@pytest.mark.parametrize("name", ACQUISITIONS)
+def test_a_memory_cap_bounds_every_tensor_and_changes_no_value(
+    gp: GaussianProcess, name: str, with_failures: bool
+) -> None:
+    X = points(3000, 7)
+    expected = _value(gp, name, "minimize", with_failures)(X)
+    cap = 300_000
+    value = _value(gp.with_memory(cap), name, "minimize", with_failures)
+    with _Largest() as largest, torch.no_grad():
+        found = value(X)
+    assert largest.bytes <= max(cap, X.numel() * 8)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_the_incumbent_of_repeated_points_is_their_mean() -> None:
+    space = Space({"a": Float(0.0, 1.0)})
+    told = [0.5, 0.5, 0.5, 0.25, 0.25]
+    gp = GaussianProcess.fit(space, [{"a": a} for a in told], [1.0, 1.0, -2.0, -0.4, -0.5])
+    assert Question(gp).incumbent == pytest.approx(-0.45)
+    assert Question(gp, "maximize").incumbent == pytest.approx(0.0)
+
+
+def test_bad_questions(gp: GaussianProcess) -> None:
+    with pytest.raises(ArgumentError, match="`direction` must be 'minimize' or 'maximize'; got 'min'"):
+        Question(gp, "min")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="`best_f` must be finite; got nan"):
+        Question(gp, best_f=math.nan)
 
 
 def test_unknown_names() -> None:

@@ -152,3 +152,25 @@ def test_unseen_finds_a_rare_continuous_branch() -> None:
     space = Space({"c": Categorical(list(range(2000))), "x": Float(0.0, 1.0, when={"c": [0]})})
     avoided = Avoided(space.encode([{"c": i} for i in range(1, 2000)]))
     assert float(unseen(space, avoided, 0)[0, 0]) == 0.0
+
+
+def test_what_is_beside_a_tried_optimum_is_found() -> None:
+    """Where climbs end on tried points, the answer is at least as good as every untried neighbour of theirs."""
+    space = Space({f"n{i}": Integer(1, 8) for i in range(6)})
+    centre = torch.full((6,), 3.0 / 7.0, dtype=torch.float64)
+
+    def value(rows: Tensor) -> Tensor:
+        return -(rows - centre).square().sum(-1)
+
+    X_avoid = torch.zeros(0, 6, dtype=torch.float64)
+    for _ in range(13):  # the centre, then its twelve neighbours, all of one value
+        found = maximize_acquisition(FunctionAcquisition(value), space, X_avoid=X_avoid)
+        assert float((found.x - centre).abs().sum()) < 1.0 / 7.0 + 1e-9
+        X_avoid = torch.cat([X_avoid, found.x])
+
+
+def test_an_avoided_config_is_never_proposed_for_nan() -> None:
+    space = Space({"k": Integer(1, 5)})
+    X = everything(space)
+    found = maximize_acquisition(FunctionAcquisition(lambda rows: rows[:, 0] * torch.nan), space, X_avoid=X[:2])
+    assert float(found.x) > float(X[1])

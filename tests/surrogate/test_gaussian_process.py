@@ -12,7 +12,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern
 from torch import Tensor
 
 from gpbop import Categorical, Float, GaussianProcess, Integer, Space
-from gpbop.errors import ConfigError, DeviceError, NumericalWarning, ObjectiveError
+from gpbop.errors import ArgumentError, ConfigError, DeviceError, NumericalWarning, ObjectiveError
 
 CONTINUOUS = Space({"a": Float(0.0, 1.0), "b": Float(-3.0, 5.0), "c": Float(1e-4, 1.0, log=True)})
 MIXED = Space(
@@ -236,3 +236,28 @@ def test_bad_input() -> None:
         GaussianProcess.fit(MIXED, configs, values, device="tpu")
     with pytest.raises(ObjectiveError, match="failed experiment"):
         GaussianProcess.fit(MIXED, configs, values).condition(configs[:1], [float("inf")])
+
+
+def test_bad_arguments_of_a_fit() -> None:
+    configs, values = data(MIXED, 3)
+    cases: list[tuple[dict[str, object], str]] = [
+        ({"smoothness": "matern72"}, r"`smoothness` must be one of 'matern52', .*; got 'matern72'"),
+        ({"restarts": 0}, r"`restarts` must be a whole number of at least 1; got 0"),
+        ({"seed": "a"}, r"`seed` must be a whole number of at least 0; got 'a'"),
+        ({"hyperparameters": torch.zeros(2)}, r"`hyperparameters` must be a tensor of shape \(\d+,\); got \(2,\)"),
+        ({"hyperparameters": [0.0]}, r"`hyperparameters` must be a tensor of shape"),
+    ]
+    for arguments, message in cases:
+        with pytest.raises(ArgumentError, match=message):
+            GaussianProcess.fit(MIXED, configs, values, **arguments)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="`space` must be a Space"):
+        GaussianProcess.fit(None, configs, values)  # type: ignore[arg-type]
+
+
+def test_a_fit_leaves_threads_and_inference_mode_alone() -> None:
+    configs, values = data(MIXED, 5)
+    threads = torch.get_num_threads()
+    with torch.inference_mode():
+        gp = GaussianProcess.fit(MIXED, configs, values)
+    assert torch.get_num_threads() == threads
+    assert not gp.factor.L.is_inference()

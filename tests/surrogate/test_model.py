@@ -122,6 +122,23 @@ def test_new_hyperparameters_are_used(gp: GaussianProcess) -> None:
     assert float((model.posterior(X).variance.detach() - before).abs().max()) > 1e-6
 
 
+@pytest.mark.parametrize("size", [1e-100, 1e-6, 1e-4, 1e4, 1e100])
+def test_posterior_equals_predict_in_any_units(gp: GaussianProcess, size: float) -> None:
+    scaled = GaussianProcess.fit(SPACE, SPACE.decode(gp.X), ((gp.y - 100.0) * size).tolist())
+    configs = SPACE.sample(20, 3)
+    mean, std = scaled.predict(configs)
+    posterior = scaled.model.posterior(SPACE.encode(configs).unsqueeze(-2))
+    torch.testing.assert_close(posterior.mean.flatten() / size, mean / size)
+    torch.testing.assert_close(posterior.variance.sqrt().flatten() / size, std / size, rtol=1e-6, atol=1e-8)
+
+
+def test_a_second_derivative_is_an_error_not_zero(gp: GaussianProcess) -> None:
+    X = points(1).requires_grad_()
+    mean = gp.model.posterior(X).mean.sum()
+    with pytest.raises(NotImplementedError, match="first derivatives only"):
+        torch.autograd.grad(mean, X, create_graph=True)
+
+
 @pytest.mark.parametrize("end", [0, 1])
 def test_hyperparameters_on_their_bounds_are_kept(gp: GaussianProcess, end: int) -> None:
     theta = ThetaPrior.of(gp.factor.form, SPACE.d).bounds[end]
