@@ -11,8 +11,10 @@ warm start.
 
 Quality, on gpbop's own fitted model, so that both answer the same question: the LogEI that gpbop's search finds beside
 the one that optimize_acqf_mixed_alternating finds, and the log posterior that gpbop's fit reaches beside the one that
-fit_gpytorch_mll reaches with the same kernel and priors. The plain marginal likelihood of MixedSingleTaskGP's fit (no
-priors on its scales) stands beside gpbop's.
+fit_gpytorch_mll reaches with the same kernel and priors. MixedSingleTaskGP is another model, without priors on its
+scales: its plain log marginal likelihood stands beside gpbop's, and how well both predict 500 held-out configs (mean
+    negative log
+predictive density, in standardised units; lower is better).
 
 Run: python -m benchmarks.ask_latency [--sizes 20 50 100 200 500] [--repeats 5] [--device cpu] [--no-peers]
 """
@@ -124,11 +126,26 @@ def botorch_side(configs: list[dict[str, Any]]) -> dict[str, Any]:
         fitted = time.perf_counter()
         alternating(LogExpectedImprovement(model, best_f=Y.max()))
         end = time.perf_counter()
-        model.train()
+        held_out, truth = held_out_data()
         with torch.no_grad():
+            posterior = model.posterior(held_out.unsqueeze(-2), observation_noise=True)
+            density = nlpd(posterior.mean.flatten(), posterior.variance.flatten().sqrt(), -truth, float(Y.std()))
+            model.train()
             output = model(*model.train_inputs)
             likelihood = float(model.likelihood(output).log_prob(model.train_targets))
-    return {"cold": end - start, "fit": fitted - start, "search": end - fitted, "likelihood": likelihood}
+    times = {"cold": end - start, "fit": fitted - start, "search": end - fitted}
+    return times | {"likelihood": likelihood, "nlpd": density}
+
+
+def held_out_data() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return 500 encoded configs that no side is told, and their values."""
+    configs = SPACE.sample(500, 987_654)
+    return SPACE.encode(configs), torch.tensor([objective(config) for config in configs], dtype=torch.float64)
+
+
+def nlpd(mean: torch.Tensor, std: torch.Tensor, truth: torch.Tensor, scale: float) -> float:
+    """Return the mean negative log predictive density, in units of `scale`."""
+    return -float(torch.distributions.Normal(mean, std).log_prob(truth).mean()) - math.log(scale)
 
 
 def alternating(acqf: Any) -> float:
@@ -162,6 +179,7 @@ def quality(configs: list[dict[str, Any]]) -> dict[str, float]:
 
     values = [objective(config) for config in configs]
     gp = GaussianProcess.fit(SPACE, configs, values)
+    held_out, truth = held_out_data()
     good = gp.X[gp.y.argsort()[:4]]
     found = maximize_acquisition(acquisition("ei", Question(gp)), SPACE, X_avoid=gp.X, X_good=good).value
     best_f = gp.y.min()
@@ -186,6 +204,7 @@ def quality(configs: list[dict[str, Any]]) -> dict[str, float]:
         "log_posterior": gp.log_posterior,
         "log_posterior_botorch": reached,
         "likelihood": likelihood,
+        "nlpd": nlpd(*gp.predict_encoded(held_out, observation_noise=True), truth, gp.standardization.scale),
     }
 
 
@@ -237,9 +256,12 @@ def measure(n: int, arguments: argparse.Namespace) -> dict[str, Any]:
                 line[side]["warm"] = median(warm)
     if sides["botorch"]:
         line["botorch"] |= {
-            key: median(run[key] for run in sides["botorch"]) for key in ("fit", "search", "likelihood")
+            key: median(run[key] for run in sides["botorch"]) for key in ("fit", "search", "likelihood", "nlpd")
         }
     line["quality"] = qualities
+    # On the data sets that both sides were given.
+    shared = qualities[: len(sides["botorch"])]
+    line["gpbop"] |= {key: median(q[key] for q in shared) for key in ("likelihood", "nlpd") if shared}
     return line
 
 
@@ -254,6 +276,11 @@ def render(line: dict[str, Any]) -> str:
             warm = theirs.get("warm", theirs["cold"])
             ratios = f"{theirs['cold'] / ours['cold']:.1f}x cold, {warm / ours['warm']:.1f}x warm"
             rows.append(f"  {side:8} cold {theirs['cold']:8.3f} s   warm {warm:8.3f} s   gpbop is {ratios} faster")
+    if "botorch" in line:
+        rows.append(
+            f"  plain log likelihood {ours['likelihood']:.1f} (MixedSingleTaskGP {line['botorch']['likelihood']:.1f}); "
+            f"held-out NLPD {ours['nlpd']:.3f} ({line['botorch']['nlpd']:.3f})"
+        )
     for q in line["quality"]:
         rows.append(
             f"  LogEI found {q['log_ei']:.4f} (BoTorch {q['log_ei_botorch']:.4f}); "

@@ -73,7 +73,17 @@ def latency() -> str:
         f"a LogEI {_shortfall(worst_value)} than BoTorch's search, and its fit reached at worst a log posterior "
         f"{_shortfall(worst_fit)} than BoTorch's fit."
     )
-    return "\n\n".join([heading, "\n".join(rows), answer, origin(lines[0], "ask_latency")])
+    sizes = ", ".join(str(line["n"]) for line in lines)
+    other = (
+        "`MixedSingleTaskGP` is another model, without priors on its scales. At "
+        f"{sizes} trials its plain log marginal likelihood was {_pairs(lines, 'likelihood', '.0f')}; on held-out "
+        f"configs its mean negative log predictive density (lower is better) was {_pairs(lines, 'nlpd', '.2f')}."
+    )
+    return "\n\n".join([heading, "\n".join(rows), answer, other, origin(lines[0], "ask_latency")])
+
+
+def _pairs(lines: list[dict[str, Any]], key: str, digits: str) -> str:
+    return ", ".join(f"{line['botorch'][key]:{digits}} (gpbop {line['gpbop'][key]:{digits}})" for line in lines)
 
 
 def _seconds(value: float) -> str:
