@@ -48,7 +48,7 @@ class BetaPrior(Prior, Beta):  # type: ignore[misc]  # GPyTorch's Prior is untyp
         self._a = concentration
 
     @override
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]  # the bases disagree
         """Compute the log density, on x's device and in its precision: torch's own would stay on the CPU."""
         normalizer = math.lgamma(2.0 * self._a) - 2.0 * math.lgamma(self._a)
         return normalizer + (self._a - 1.0) * (torch.log(x) + torch.log1p(-x))
