@@ -35,7 +35,7 @@ def source_files(root: Path) -> set[str]:
         f"{installed}/{path.relative_to(folder).as_posix()}"
         for folder, installed in folders.items()
         for path in folder.rglob("*")
-        if path.is_file() and (folder / "kernels") not in path.parents
+        if path.is_file() and (folder / "kernels") not in path.parents and "__pycache__" not in path.parts
     }
 
 
