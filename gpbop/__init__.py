@@ -12,6 +12,11 @@ from gpbop.parameters import Categorical as Categorical
 from gpbop.parameters import Float as Float
 from gpbop.parameters import Integer as Integer
 from gpbop.parameters import Ordinal as Ordinal
+from gpbop.scoring import Grid as Grid
+from gpbop.scoring import Sample as Sample
+from gpbop.scoring import Table as Table
+from gpbop.scoring import Top as Top
+from gpbop.scoring import score as score
 from gpbop.space import Space as Space
 from gpbop.surrogate import GaussianProcess as GaussianProcess
 from gpbop.surrogate import Prediction as Prediction
@@ -25,15 +30,20 @@ __all__ = [
     "GaussianProcess",
     "GpbopError",
     "GpbopWarning",
+    "Grid",
     "Integer",
     "Observations",
     "Optimizer",
     "Ordinal",
     "Prediction",
     "Result",
+    "Sample",
     "Space",
     "SpaceExhausted",
+    "Table",
+    "Top",
     "Trial",
     "maximize",
     "minimize",
+    "score",
 ]

@@ -13,7 +13,7 @@ README = Path(__file__).parent.parent / "README.md"
 def test_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     scope: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, str(README), "exec"), scope)

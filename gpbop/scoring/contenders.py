@@ -1,0 +1,115 @@
+"""The candidates that may still be among the best k, and the threshold that all others must reach.
+
+Notation:
+    low, high   bounds of a contender's value, the dense arithmetic's rounding errors included
+    threshold   the k-th greatest low: k candidates are at least that good, so whoever has high < threshold is not among
+                the best k
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+
+import torch
+from torch import Tensor
+
+# Contenders beyond twice k that are kept before the losers among them are dropped.
+SPARE = 1024
+
+
+@dataclass(frozen=True)
+class Contenders:
+    """Some candidates with bounds of their values.
+
+    Attributes:
+        index: `m` int64 positions in the source.
+        X: `m x d` encoded points.
+        low: `m` lower bounds.
+        high: `m` upper bounds; equal to `low` where the value is known.
+    """
+
+    index: Tensor
+    X: Tensor
+    low: Tensor
+    high: Tensor
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def take(self, which: Tensor) -> "Contenders":
+        """Select some."""
+        return Contenders(self.index[which], self.X[which], self.low[which], self.high[which])
+
+    def joined(self, other: "Contenders") -> "Contenders":
+        """Append others."""
+        pairs = ((self.index, other.index), (self.X, other.X), (self.low, other.low), (self.high, other.high))
+        return Contenders(*(torch.cat(pair) for pair in pairs))
+
+
+class Pool:
+    """The contenders for the best k; any number of threads may add to it.
+
+    Args:
+        k: How many are wanted.
+        d: Columns of an encoded point.
+        value: The exact value of one candidate, `1 x d` -> a number: the dense arithmetic, one candidate at a time, so
+            that no value depends on what was computed beside it.
+        device: Where the candidates are.
+        without: Positions of candidates that are left out.
+    """
+
+    def __init__(
+        self,
+        k: int,
+        d: int,
+        value: Callable[[Tensor], float],
+        device: torch.device,
+        without: Tensor | None = None,
+    ) -> None:
+        self.k, self._value, self._without = k, value, without
+        zeros = torch.zeros(0, dtype=torch.float64, device=device)
+        self._held = Contenders(zeros.long(), zeros.view(0, 1).expand(0, d), zeros, zeros)
+        self._lock = Lock()
+        self.threshold = -torch.inf
+
+    def add(self, new: Contenders) -> None:
+        """Add contenders, and drop those that cannot be among the best k any more."""
+        if self._without is not None and len(self._without):
+            new = new.take(~torch.isin(new.index, self._without))
+        with self._lock:
+            self._held = self._held.joined(new.take(new.high >= self.threshold))
+            if len(self._held) >= self.k:
+                self._raise_threshold()
+            if len(self._held) > 2 * self.k + SPARE:
+                self._settle()
+
+    def best(self) -> tuple[Contenders, Tensor]:
+        """Return the best k in order: by value, then by index; and their values."""
+        with self._lock:
+            self._settle()
+            return self._held, self._held.low
+
+    def _raise_threshold(self) -> None:
+        # The k-th greatest is taken among the held ones, so it never falls: whoever was dropped had no part in it.
+        kth = float(self._held.low.topk(self.k).values[-1])
+        self.threshold = max(self.threshold, kth)
+        self._held = self._held.take(self._held.high >= self.threshold)
+
+    def _settle(self) -> None:
+        """Compute the values of all contenders, and keep the best k."""
+        held = self._held
+        open_ = (held.low < held.high).nonzero()[:, 0]
+        values = held.low.clone()
+        values[open_] = self._values(held.X[open_])
+        by_index = held.index.argsort(stable=True)
+        order = by_index[values[by_index].argsort(descending=True, stable=True)][: self.k]
+        self._held = Contenders(held.index[order], held.X[order], values[order], values[order])
+        if len(order) == self.k:
+            self.threshold = max(self.threshold, float(values[order[-1]]))
+
+    def _values(self, X: Tensor) -> Tensor:
+        """Compute exact values, of equal rows once."""
+        if not len(X):
+            return X.new_empty(0)
+        rows, inverse = torch.unique(X, dim=0, return_inverse=True)
+        return torch.tensor([self._value(row.unsqueeze(0)) for row in rows], dtype=torch.float64).to(X)[inverse]

@@ -1,0 +1,197 @@
+"""The first look at every candidate: its mean and an upper bound of its variance, from one covariance row.
+
+Candidates with the same codes share a and b (see `gpbop.scoring.rows`), so these are folded into what their k_x rows
+are multiplied with, and a mixed covariance costs no more than a numeric one.
+
+Error of the mean k'alpha = sum_j k_x a_j alpha_j + sum_j b_j alpha_j: with T = sum_j k_x |a_j alpha_j|, computed beside
+it by the same product, the covariances contribute T times their relative error, and the sum gamma_n times T.
+
+Error of G k: each row of |G| s times the same shares; a bound eps of the norm of the errors moves |G k| by at most eps.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gpbop.kernels.profiles import Workspace
+from gpbop.scoring.pivoting import Projection
+from gpbop.scoring.rounding import SAFETY, UNIT, DenseRounding, gamma
+from gpbop.scoring.rows import KernelRows
+from gpbop.surrogate.factor import Factor
+
+# Rows of one tile: with 1,000 training points its two buffers are 2 MB; benchmarks/score_scattered.py.
+TILE_ROWS = 256
+# Groups of equal codes with fewer candidates than this, on average, are not worth a table each.
+LEAST_GROUP = 32
+# Covariances smaller than this share of the outputscale may have become 0 in float32.
+UNDERFLOW = 1e-36
+# Bytes of folded tables that are kept.
+TABLE_BYTES = 64 * 2**20
+
+
+class Bounds(NamedTuple):
+    """What is known of `m` candidates.
+
+    Attributes:
+        mean: `m x s` standardised means; `m x 0` where they are not needed.
+        delta: `m x s` bounds of their errors, those of the dense arithmetic included.
+        high: `m` upper bounds of the variances, likewise.
+    """
+
+    mean: Tensor
+    delta: Tensor
+    high: Tensor
+
+
+@dataclass(frozen=True)
+class _Folded:
+    """What the k_x rows of one combination of codes are multiplied with."""
+
+    weights: Tensor  # (n, 2 s): for the mean and for T
+    constant: Tensor  # (s,)
+    constant_size: Tensor  # (s,)
+    G: Tensor  # (r, r), transposed
+    offset: Tensor  # (r,)
+
+
+class Screen:
+    """Bounds for blocks of candidates.
+
+    Args:
+        factor: The factorised process.
+        projection: Its pivots.
+        dense: Rounding errors of the dense arithmetic.
+        r: Number of pivots to read.
+        needs_mean: Whether to compute means.
+        profile_dtype: Precision of the profile of the covariances: float32 or float64.
+    """
+
+    def __init__(
+        self,
+        factor: Factor,
+        projection: Projection,
+        dense: DenseRounding,
+        r: int,
+        needs_mean: bool,
+        profile_dtype: torch.dtype,
+    ) -> None:
+        self.rows = KernelRows(factor, projection.order, profile_dtype)
+        self.r, self.dense = r, dense
+        self._G, self._eta = projection.G[:r, :r], projection.eta
+        n = self.rows.n
+        self.columns = slice(0, n if needs_mean else r)
+        alpha = factor.alpha.reshape(n, -1)[projection.order]
+        self._alpha = alpha if needs_mean else alpha[:, :0]
+        self._constant_mean = factor.mean
+        self._underflow = UNDERFLOW * float(factor.outputscale) * self._alpha.abs().sum(0)
+        self._scale, self._size_of_G = float(factor.outputscale), float(self._G.abs().sum(1).norm())
+        self._cache: dict[tuple[float, ...], _Folded] = {}
+        self._cached = max(1, TABLE_BYTES // (16 * n * (self._alpha.shape[1] + 1) + 8 * r * r))
+        ones = torch.ones_like(alpha[:, 0])
+        self._unfolded = self._fold(ones, torch.zeros_like(ones))
+
+    @property
+    def name(self) -> str:
+        """What it computes, for the certificate."""
+        return f"{self.r} pivots, {str(self.rows.profile_dtype).removeprefix('torch.')} profile"
+
+    def multiplications(self) -> float:
+        """Number of multiplications for one candidate."""
+        width = self.columns.stop
+        features = self.rows.features.numeric.shape[1] + 2
+        return width * features + 2 * width * self._alpha.shape[1] + self.r**2 / 2
+
+    def __call__(self, X: Tensor, workspace: Workspace) -> tuple[Tensor, Bounds]:
+        """Bound `m x d` candidates.
+
+        Returns:
+            The order in which they were taken, and their bounds in this order.
+        """
+        order, sizes = self.rows.combinations(X)
+        X = X[order]
+        left, error = self.rows.left(X)
+        s, m = self._alpha.shape[1], len(X)
+        bounds = X.new_empty(m, s), X.new_empty(m, s), X.new_empty(m)
+        if len(sizes) * LEAST_GROUP > m:
+            for tile in _tiles(0, m):
+                self._tile(self._covariances(X[tile], left[tile], workspace), error[tile], self._unfolded, tile, bounds)
+        else:
+            ends = sizes.cumsum(0)
+            for start, end in zip((ends - sizes).tolist(), ends.tolist(), strict=True):
+                folded = self._folded(X[start])
+                for tile in _tiles(start, end):
+                    self._tile(self._similarities(left[tile], workspace), error[tile], folded, tile, bounds)
+        mean, delta, norm = bounds
+        return order, Bounds(mean, delta, self._variance(norm, error))
+
+    def _similarities(self, left: Tensor, workspace: Workspace) -> Tensor:
+        """Return `m x n` k_x; zeros if there is none."""
+        if not self.rows.has_numeric:
+            return left.new_zeros(len(left), self.columns.stop)
+        return self.rows.numeric(left, workspace, self.columns)
+
+    def _covariances(self, X: Tensor, left: Tensor, workspace: Workspace) -> Tensor:
+        """Return `m x n` k = k_x a + b."""
+        first, inverse = self.rows.runs(X)
+        a, b = (table[:, self.columns][inverse] for table in self.rows.tables(X[first]))
+        return torch.addcmul(b, self._similarities(left, workspace), a, out=b)
+
+    def _tile(
+        self, k: Tensor, error: Tensor, folded: _Folded, tile: slice, bounds: tuple[Tensor, Tensor, Tensor]
+    ) -> None:
+        """Write the means, their errors and the sums of squares of one tile."""
+        mean, delta, norm = (part[tile] for part in bounds)
+        s = self._alpha.shape[1]
+        if s:
+            sums = torch.mm(k, folded.weights)
+            torch.add(sums[:, :s], self._constant_mean + folded.constant, out=mean)
+            delta.copy_(self._mean_error(sums[:, s:], error, folded))
+        norm.copy_(torch.addmm(folded.offset, k[:, : self.r], folded.G).square_().sum(1))
+
+    def _mean_error(self, size: Tensor, error: Tensor, folded: _Folded) -> Tensor:
+        sums = SAFETY * gamma(self.rows.n + 8, UNIT[torch.float64])
+        total = size + folded.constant_size + self._constant_mean.abs()
+        return size * (error * (1.0 + 2.0 * error)).unsqueeze(-1) + sums * total + self._underflow + self.dense.mean
+
+    def _variance(self, norm: Tensor, error: Tensor) -> Tensor:
+        """Bound variances by s - (|G k| - eps)^2 / (1 + eta)."""
+        unit = UNIT[torch.float64]
+        eps = self._size_of_G * self._scale * (error + SAFETY * gamma(self.r + 6, unit))
+        # The relative error of a sum of r squares, and one for the square root.
+        computed = norm.sqrt().mul_(1.0 - gamma(self.r + 4, unit))
+        explained = computed.sub_(eps).clamp_min_(0.0).square_().div_(1.0 + self._eta)
+        return explained.neg_().add_(self._scale + self.dense.variance)
+
+    def _folded(self, row: Tensor) -> _Folded:
+        """Return the tables of the codes of one candidate."""
+        key = tuple(row[[column for column, _ in self.rows.codes]].tolist())
+        folded = self._cache.get(key)
+        if folded is None:
+            folded = self._fold(*(table[0] for table in self.rows.tables(row.unsqueeze(0))))
+            if len(self._cache) < self._cached:
+                self._cache[key] = folded
+        return folded
+
+    def _fold(self, a: Tensor, b: Tensor) -> _Folded:
+        weights = a.unsqueeze(1) * self._alpha
+        G = self._G * a[: self.r]
+        return _Folded(
+            # By columns: with few of them, products with a matrix stored by rows are four times slower.
+            torch.cat([weights, weights.abs()], 1).mT.contiguous().mT,
+            b @ self._alpha,
+            b @ self._alpha.abs(),
+            G.mT.contiguous(),
+            self._G @ b[: self.r],
+        )
+
+
+def _tiles(start: int, end: int) -> list[slice]:
+    """Cut rows into even tiles."""
+    size = end - start
+    count = math.ceil(size / TILE_ROWS)
+    cuts = [start + size * i // count for i in range(count + 1)]
+    return [slice(first, last) for first, last in pairwise(cuts)]

@@ -1,0 +1,167 @@
+"""All configs of a finite space, or of the part of it that `fixed` and a constraint leave, made when asked for."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from gpbop.configs import Config
+from gpbop.errors import ConfigError, SpaceError, explain
+from gpbop.parameters import INACTIVE, Categorical, Json, Parameter
+from gpbop.parameters.choices import suggest
+from gpbop.scoring.sources.base import Block, Device, Indexed, SourceError, check_index, regroup
+from gpbop.space import LARGEST_INDEX, Space
+
+Constraint: TypeAlias = Callable[[Tensor], Tensor]
+
+
+class Grid(Indexed):
+    """Every config of a space, each once: parameters that a config does not have are no reason to list it again.
+
+    Nothing is stored: a row is made from its index, so a grid may have up to 2**63 - 1 configs.
+
+    Args:
+        space: The search space.
+        fixed: Values by the name of a parameter: one value, or a list of those it may have (write [[1, 2]] for the one
+            value [1, 2]). A config that does not have the parameter stays. Continuous parameters must be fixed.
+        constraint: Which configs stay: a function from `m x d` encoded rows to `m` bools on the same device. The
+            others keep no place in a block, but their index.
+    Raises:
+        SpaceError: If what is left is infinite or has 2**63 configs or more, or a fixed name or value is not valid.
+
+    Example:
+        >>> from gpbop.parameters import Float, Integer
+        >>> space = Space({"width": Integer(1, 4), "rate": Float(0.0, 1.0)})
+        >>> grid = Grid(space, fixed={"rate": [0.1, 0.5]}, constraint=lambda X: X[:, 0] > 0.5)
+        >>> [block.index.tolist() for block in grid.blocks(3)]
+        [[4, 5, 6], [7]]
+        >>> grid.configs([5])
+        [{'width': 3, 'rate': 0.5}]
+    """
+
+    def __init__(
+        self, space: Space, fixed: Mapping[str, Json] | None = None, constraint: Constraint | None = None
+    ) -> None:
+        self._space = space
+        self._constraint = constraint
+        kept = {name: _places(space, name, values) for name, values in (fixed or {}).items()}
+        self._part = Space(_part(space, kept)) if kept else space
+        self._columns = [(space.names.index(name), j) for j, name in enumerate(self._part.names)]
+        self._kept = {j: kept[name] for j, name in enumerate(space.names) if name in kept}
+        self._extent = _finite_size(self._part)
+
+    @property
+    @override
+    def space(self) -> Space:
+        return self._space
+
+    @property
+    @override
+    def size(self) -> int | None:
+        return self._extent if self._constraint is None else None
+
+    @property
+    @override
+    def extent(self) -> int:
+        return self._extent
+
+    @override
+    def rows(self, index: Tensor) -> Tensor:
+        X = self._part.grid_rows(index)
+        if self._part is self._space:
+            return X
+        whole = torch.full((len(X), self._space.d), INACTIVE, dtype=torch.float64, device=X.device)
+        for column, part_column in self._columns:
+            whole[:, column] = X[:, part_column]
+        for column, places in self._kept.items():  # a code of the part is a number of `places`; inactive is the last
+            ends = torch.cat([places, places.new_full((1,), INACTIVE)]).to(X.device)
+            whole[:, column] = ends[whole[:, column].long()]
+        return whole
+
+    @override
+    def blocks(self, rows: int, *, device: Device = None, start: int = 0, stop: int | None = None) -> Iterator[Block]:
+        everything = super().blocks(rows, device=device, start=start, stop=stop)
+        if self._constraint is None:
+            yield from everything
+            return
+        is_empty = True
+        for block in regroup(map(self._allowed, everything), rows):
+            yield block
+            is_empty = False
+        if is_empty and start == 0 and stop is None:
+            raise SourceError(explain("constraint", "let a config through", "none of them", "Loosen it."))
+
+    @override
+    def configs(self, index: Sequence[int]) -> list[Config]:
+        X = self.rows(check_index(index, self._extent))
+        if self._constraint is not None and not bool(self._mask(X).all()):
+            first = int((~self._mask(X)).nonzero()[0])
+            got = f"{int(index[first])}, which it leaves out"
+            raise SourceError(explain("index", "satisfy the constraint", got, "Use indices that `blocks` gave."))
+        return self._space.decode(X)
+
+    def _allowed(self, block: Block) -> Block:
+        mask = self._mask(block.X)
+        return Block(block.index[mask], block.X[mask])
+
+    def _mask(self, X: Tensor) -> Tensor:
+        assert self._constraint is not None, "asked only where there is one"
+        mask = self._constraint(X)
+        if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != (len(X),):
+            got = f"{tuple(mask.shape)}, {mask.dtype}" if isinstance(mask, Tensor) else type(mask).__name__
+            raise SourceError(explain("constraint", "return one bool a row", got, f"Return a mask of {len(X)} bools."))
+        return mask.to(X.device)
+
+
+def _places(space: Space, name: str, values: Json) -> Tensor:
+    """Return the encoded values that a fixed parameter may have, ascending, each once."""
+    if name not in space.parameters:
+        rule = "name parameters of the space"
+        raise SpaceError(explain("fixed", rule, repr(name), suggest(name, space.names)))
+    listed = list(values) if isinstance(values, list | tuple) else [values]
+    if not listed:
+        raise SpaceError(explain(f"`fixed` of `{name}`", "hold a value", "an empty list", "Add one, or leave it out."))
+    try:
+        places = space.parameters[name].encode_all(listed, f"`fixed` of `{name}`")
+    except ConfigError as error:
+        raise SpaceError(str(error)) from None
+    return torch.tensor(sorted(set(places.tolist())), dtype=torch.float64)
+
+
+def _part(space: Space, kept: Mapping[str, Tensor]) -> dict[str, Parameter]:
+    """Return the parameters of the part: the fixed ones have codes 0, 1, ..., those never active are left out."""
+    part: dict[str, Parameter] = {}
+    waiting = dict(space.parameters)
+    while waiting:
+        for name, parameter in list(waiting.items()):
+            parents = parameter.when or {}
+            if any(parent in waiting for parent in parents):
+                continue
+            del waiting[name]
+            when = {parent: _left(space, kept, parent, values) for parent, values in parents.items()}
+            if all(parent in part for parent in parents) and all(when.values()):
+                chosen = Categorical(range(len(kept[name]))) if name in kept else parameter
+                part[name] = replace(chosen, when=when or None)
+    return {name: part[name] for name in space.names if name in part}
+
+
+def _left(space: Space, kept: Mapping[str, Tensor], parent: str, values: Sequence[Json]) -> list[Json]:
+    """Return the values of a `when` that are left of a parent, as the part writes them."""
+    if parent not in kept:
+        return list(values)
+    listed = space.parameters[parent].encode_all(list(values), parent)
+    return torch.isin(kept[parent], listed).nonzero().squeeze(-1).tolist()
+
+
+def _finite_size(part: Space) -> int:
+    if isinstance(part.size, float):
+        names = [name for name, parameter in part.parameters.items() if parameter.placement is None]
+        advice = "Give them a step, fix them to a list of values, or use Sample."
+        raise SpaceError(explain("space", "be finite to have a grid", f"continuous {names}", advice))
+    if part.size >= LARGEST_INDEX:
+        advice = "Fix some parameters, or use Sample."
+        raise SpaceError(explain("space", "have fewer than 2**63 configs", str(part.size), advice))
+    return part.size
