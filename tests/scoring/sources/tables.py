@@ -18,7 +18,8 @@ CONTAINERS = ("list", "frame", "arrow", "parquet", "folder", "csv")
 
 def written(configs, space, container, folder, extras=None):
     """Return the configs, with extra columns, as data for `Table`."""
-    rows = [config | {k: column[i] for k, column in (extras or {}).items()} for i, config in enumerate(configs)]
+    beside = [dict(zip(extras, values, strict=True)) for values in zip(*extras.values(), strict=True)] if extras else []
+    rows = [config | more for config, more in zip(configs, beside or [{}] * len(configs), strict=True)]
     if container == "list":
         return rows
     if container == "frame":
