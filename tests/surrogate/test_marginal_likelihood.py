@@ -75,12 +75,16 @@ def test_equals_gpytorch_with_the_registered_priors() -> None:
     torch.testing.assert_close(float(theirs), gp.log_posterior, rtol=1e-6, atol=1e-6)
 
 
-def test_not_positive_definite_is_infinitely_bad() -> None:
+def test_not_positive_definite_is_infinitely_bad_and_alone() -> None:
     form, X, z, prior, theta = problem(6)
-    data = TrainingData.of(form, torch.cat([X, X + 1e-14]).clamp_max(13.0), torch.cat([z, z]))
+    near = X.clone()
+    near[:, 0] = (near[:, 0] + 1e-14).clamp_max(1.0)
+    objective = NegativeLogPosterior(form, TrainingData.of(form, torch.cat([X, near]), torch.cat([z, -z])), prior)
     extreme = theta.clone()
-    extreme[0, -1] = -90.0  # noise far below rounding: K is singular
-    value, grad = NegativeLogPosterior(form, data, prior)(extreme)
-    assert not bool(torch.isnan(grad[1]).any())
-    assert bool(torch.isfinite(value[1]))
-    assert float(value[0]) == torch.inf or bool(torch.isfinite(value[0]))
+    extreme[0, -1] = -90.0  # noise far below rounding, and each point twice but for rounding: K is singular
+    value, grad = objective(extreme)
+    assert float(value[0]) == torch.inf
+    # The other member of the batch is what it is without its bad neighbour.
+    expected, expected_grad = objective(extreme[1:])
+    torch.testing.assert_close(value[1:], expected)
+    torch.testing.assert_close(grad[1:], expected_grad)
