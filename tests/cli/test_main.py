@@ -11,7 +11,7 @@ from gpbop import cli
 from gpbop.errors import DeviceError
 from gpbop.examples import demo
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def run(monkeypatch, capsys, *arguments):

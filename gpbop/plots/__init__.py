@@ -1,0 +1,1 @@
+"""Pictures of a search: each function draws on an axis and returns the figure."""

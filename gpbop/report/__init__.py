@@ -1,0 +1,1 @@
+"""The report: one self-contained HTML page that tells the story of a search."""
