@@ -13,10 +13,14 @@ from gpbop.parameters import Float as Float
 from gpbop.parameters import Integer as Integer
 from gpbop.parameters import Ordinal as Ordinal
 from gpbop.scoring import Grid as Grid
+from gpbop.scoring import Plan as Plan
 from gpbop.scoring import Sample as Sample
 from gpbop.scoring import Table as Table
 from gpbop.scoring import Top as Top
+from gpbop.scoring import plan as plan
 from gpbop.scoring import score as score
+from gpbop.scoring import score_all as score_all
+from gpbop.scoring import write_scores as write_scores
 from gpbop.space import Space as Space
 from gpbop.surrogate import GaussianProcess as GaussianProcess
 from gpbop.surrogate import Prediction as Prediction
@@ -35,6 +39,7 @@ __all__ = [
     "Observations",
     "Optimizer",
     "Ordinal",
+    "Plan",
     "Prediction",
     "Result",
     "Sample",
@@ -45,5 +50,8 @@ __all__ = [
     "Trial",
     "maximize",
     "minimize",
+    "plan",
     "score",
+    "score_all",
+    "write_scores",
 ]

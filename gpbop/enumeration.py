@@ -34,6 +34,11 @@ class Node(ABC):
 
     size: int | float
 
+    @property
+    @abstractmethod
+    def columns(self) -> frozenset[int]:
+        """The columns that are written."""
+
     @abstractmethod
     def fill(self, X: Tensor, rows: Tensor, index: Tensor) -> None:
         """Write configs number `index` (`k` int64 in [0, size)) of this part into the rows `rows` (`k`) of X."""
@@ -47,6 +52,11 @@ class Levels(Node):
     parameter: Parameter
     listed: tuple[int, ...] = ()
     excluded: bool = True
+
+    @property
+    @override
+    def columns(self) -> frozenset[int]:
+        return frozenset([self.column])
 
     @override
     def fill(self, X: Tensor, rows: Tensor, index: Tensor) -> None:
@@ -66,6 +76,11 @@ class Product(Node):
 
     parts: tuple[Node, ...]
 
+    @property
+    @override
+    def columns(self) -> frozenset[int]:
+        return frozenset(column for part in self.parts for column in part.columns)
+
     @override
     def fill(self, X: Tensor, rows: Tensor, index: Tensor) -> None:
         for part in reversed(self.parts):
@@ -79,6 +94,11 @@ class Sum(Node):
 
     parts: tuple[Node, ...]
 
+    @property
+    @override
+    def columns(self) -> frozenset[int]:
+        return frozenset(column for part in self.parts for column in part.columns)
+
     @override
     def fill(self, X: Tensor, rows: Tensor, index: Tensor) -> None:
         ends = list(accumulate(int(part.size) for part in self.parts))
@@ -89,7 +109,7 @@ class Sum(Node):
                 part.fill(X, rows[inside], index[inside] - (end - int(part.size)))
 
 
-def enumerate_space(parameters: Sequence[Parameter], conditions: Conditions) -> Node:
+def enumerate_space(parameters: Sequence[Parameter], conditions: Conditions) -> Product:
     """Return the tree of all configs of a space."""
     return _Builder(parameters, conditions).node(list(range(len(parameters))), {})
 
@@ -99,7 +119,7 @@ class _Builder:
     parameters: Sequence[Parameter]
     conditions: Conditions
 
-    def node(self, columns: list[int], chosen: Mapping[int, frozenset[int]]) -> Node:
+    def node(self, columns: list[int], chosen: Mapping[int, frozenset[int]]) -> Product:
         """Return the tree over `columns`, given which children the chosen parents switch on.
 
         A parent that is inactive switches on no child.

@@ -167,6 +167,16 @@ class Optimizer:
             self._ledger.tell(config, row, value, why)
 
     @property
+    def direction(self) -> Direction:
+        """Whether the search is to "minimize" or to "maximize"."""
+        return self._settings.direction
+
+    @property
+    def initial(self) -> int:
+        """Number of first experiments, before the model decides."""
+        return self._proposer.initial
+
+    @property
     def trials(self) -> list[Trial]:
         """All trials, in the order of asking and telling."""
         return [trial.copy() for trial in self._ledger.trials]

@@ -34,14 +34,15 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def advance(self, status: str) -> None:
-        """Go one step on.
+    def advance(self, status: str, steps: int = 1) -> None:
+        """Go some steps on.
 
         Args:
             status: Text at the end of the bar.
+            steps: How many.
         """
         if self._bar is not None:
-            self._bar.update(self._task, advance=1, status=status)
+            self._bar.update(self._task, advance=steps, status=status)
 
 
 def _make_bar() -> Any:

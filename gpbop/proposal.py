@@ -92,6 +92,11 @@ class Proposer:
             )
             return self._any_point(ledger, seed)
 
+    @property
+    def initial(self) -> int:
+        """Number of first experiments, before the model decides."""
+        return len(self._design())
+
     def _design(self) -> Tensor:
         if self._first is None:
             default = None if self._settings.design == "corners" else max(LEAST_INITIAL, self._space.d + 1)

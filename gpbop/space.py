@@ -14,7 +14,7 @@ from typing_extensions import override
 from gpbop.conditions import Conditions
 from gpbop.configs import Config as Config
 from gpbop.configs import decode, encode
-from gpbop.enumeration import Node, enumerate_space
+from gpbop.enumeration import Product, enumerate_space
 from gpbop.errors import ConfigError, ShapeError, SpaceError, explain
 from gpbop.layout import Layout
 from gpbop.parameters import INACTIVE, Categorical, Float, Integer, Json, Ordinal, Parameter
@@ -234,13 +234,23 @@ class Space:
         """Hash names, order and parameters."""
         return hash(tuple(self.parameters.items()))
 
+    def grid_parts(self) -> list[tuple[int, tuple[int, ...]]]:
+        """Return the parts of the grid that have nothing to do with each other, the slowest first.
+
+        Returns:
+            The number of configs of each part and its columns; the number of a config of the grid has the numbers of
+            its parts for digits.
+        """
+        self._countable()
+        return [(int(part.size), tuple(sorted(part.columns))) for part in self._tree.parts]
+
     @override
     def __repr__(self) -> str:
         """Return the call that builds the space."""
         return f"Space({self.parameters!r})"
 
     @cached_property
-    def _tree(self) -> Node:
+    def _tree(self) -> Product:
         return enumerate_space(self._columns, self._conditions)
 
     def _layout(self, device: torch.device) -> Layout:

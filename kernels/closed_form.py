@@ -214,6 +214,27 @@ class ClosedForm:
             out.sub_(torch.cdist(one, two, compute_mode=EXACT_DISTANCE).square_().mul_(0.5))
         return out
 
+    def code_similarities(self, theta: Tensor, second: Features) -> list[Tensor]:
+        """Return the factors of k_h: for each exchangeable, then each latent column, all its codes against all points.
+
+        Args:
+            theta: `1 x p` hyperparameters.
+            second: `n` points.
+        Returns:
+            For each column of K codes `n x K` factors; k_h of any point is the product of those of its codes.
+        """
+        tables = []
+        if self.columns.categorical:
+            gammas = theta[0, self.layout.categorical].neg().exp()
+            sizes = [size for _, size in self.columns.categorical]
+            for onehot, gamma in zip(second.onehot.split_with_sizes(sizes, -1), gammas, strict=True):
+                tables.append(((onehot - 1.0) * gamma).exp())
+        onehots = second.latent.split_with_sizes(self._num_latent, -1)
+        for onehot, E in zip(onehots, self.latents(theta), strict=True):
+            distance = torch.cdist(onehot @ E[0], E[0], compute_mode=EXACT_DISTANCE)
+            tables.append(distance.square().mul(-0.5).exp())
+        return tables
+
     def _latent_points(self, theta: Tensor, first: Features, second: Features) -> list[tuple[Tensor, Tensor]]:
         """Return, for each latent column, the coordinates of the first and second points, `b x n x rank`."""
         if not self._num_latent:

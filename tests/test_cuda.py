@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from gpbop import Categorical, Float, GaussianProcess, Integer, Optimizer, Space
+from gpbop import Categorical, Float, GaussianProcess, Integer, Optimizer, Space, plan, score
 from gpbop.acquisition import ACQUISITIONS, Question, acquisition
 from gpbop.search import maximize_acquisition
 from gpbop.surrogate.feasibility import Feasibility
+from tests.kernels.fused_cases import assert_within_bounds, evaluate, random_case
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -102,3 +103,77 @@ def test_optimizer_asks_as_on_the_cpu() -> None:
             optimizer.tell(config, (config["a"] - 0.3) ** 2 + 0.01 * config["n"])
         assert optimizer.best.value is not None
         assert optimizer.best.value < 0.05
+
+
+def test_a_process_moves_there_and_back_number_for_number() -> None:
+    gp = fitted("cpu")
+    there = gp.to("cuda")
+    assert {there.device.type, there.factor.L.device.type, there.group.device.type} == {"cuda"}
+    back = there.to("cpu")
+    queries = SPACE.sample(50, 4)
+    for found, expected in zip(back.predict(queries), gp.predict(queries), strict=True):
+        assert torch.equal(found, expected)
+    torch.testing.assert_close(there.predict(queries).mean, gp.predict(queries).mean, rtol=1e-9, atol=1e-9)
+
+
+def test_scoring_is_the_same_on_both_devices() -> None:
+    gp = fitted("cpu")
+    candidates = SPACE.sample(3000, 6)
+    cpu, cuda = (score(gp, candidates, k=20, device=device) for device in ("cpu", "cuda"))
+    assert cpu.indices == cuda.indices
+    assert cuda.values == pytest.approx(cpu.values, rel=1e-8, abs=1e-8)
+    assert plan(gp, candidates, device="cuda").device.type == "cuda"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("smoothness", ["rbf", "matern32", "matern52"])
+@pytest.mark.parametrize("name", ["scattered", "strips"])
+def test_fused_sums_keep_the_stated_roundings(name: str, smoothness: str, dtype: torch.dtype) -> None:
+    """The hardware's square root and power of two are as accurate as documented, over many covariances."""
+    from gpbop.kernels import fused_cuda
+
+    shapes = ((300, 12, (), 100), (1000, 5, (3, 14, 2), 33), (70, 0, (4,), 70), (200, 40, (), 1), (600, 2, (2,), 512))
+    for seed, (n, F, sizes, r) in enumerate(shapes):
+        for has_mean in (True, False):
+            case = random_case(n, F, sizes, r, 5000, smoothness, dtype, has_mean=has_mean, has_h=r != 33, seed=seed)
+            sums = evaluate(fused_cuda, name, case.to("cuda"))
+            assert sums.norm.device.type == "cuda"
+            found = type(sums)(*(part.cpu() for part in sums))
+            factors, features = (len(sizes), F) if name == "scattered" else (2, 0)
+            bounds = fused_cuda.roundings(factors), fused_cuda.distance_roundings(features), fused_cuda.SUM_BLOCK
+            assert_within_bounds(name, found, case, *bounds)
+
+
+def test_one_covariance_keeps_the_stated_roundings() -> None:
+    """One training point and no sum: each of 2^20 distances against float64, up to where float32 underflows."""
+    from gpbop.kernels import fused_cuda
+    from gpbop.kernels.fused import LOG2_E, SCALES, profile
+
+    u = 2.0**-24
+    codes, one = torch.zeros(2**20, 0, dtype=torch.int32, device="cuda"), torch.ones(1, 1, device="cuda")
+    for smoothness in SCALES:
+        z = torch.linspace(0.0, 12.0 if smoothness == "rbf" else 130.0, 2**20, device="cuda")[:, None]
+        base = random_case(1, 1, (), 1, 1, smoothness, torch.float32, has_h=False).to("cuda").tables
+        tables = base._replace(z=0.0 * one, mix=(0.0, 1.0, 0.0), weights=one[0], G=one)
+        x = z.double().square().squeeze(1)
+        k, t = profile(x, smoothness), (2.0 * x if smoothness == "rbf" else x.sqrt()) / LOG2_E
+        error = (fused_cuda.scattered(z, codes, tables).mean - k).abs()
+        allowed = u * (fused_cuda.roundings(0) + fused_cuda.distance_roundings(1) * t) * k + 2.0**-111
+        assert bool((error <= allowed).all())
+
+
+@pytest.mark.parametrize("name", ["scattered", "strips"])
+def test_every_shape_of_the_kernels_gives_the_same_sums(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tuning may choose is as right as the default, and many candidates are as right as few."""
+    from gpbop.kernels import fused_cuda
+
+    case = random_case(130, 3, (3,), 70, 3000, "matern52", torch.float32)
+    bounds = (fused_cuda.roundings(2), fused_cuda.distance_roundings(3), fused_cuda.SUM_BLOCK)
+    for config in fused_cuda.CONFIGS[f"_{name}"]:
+        monkeypatch.setitem(fused_cuda.CONFIGS, f"_{name}", [config])
+        found = evaluate(fused_cuda, name, case.to("cuda"))
+        assert_within_bounds(name, type(found)(*(part.cpu() for part in found)), case, *bounds)
+    monkeypatch.undo()
+    monkeypatch.setattr(fused_cuda, "TUNED_FROM", 1)
+    found = evaluate(fused_cuda, name, case.to("cuda"))
+    assert_within_bounds(name, type(found)(*(part.cpu() for part in found)), case, *bounds)

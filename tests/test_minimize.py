@@ -1,13 +1,24 @@
 """Laws of the whole loop: it ends cleanly, loses nothing, and reports what failed."""
 
 import math
+import sys
 import warnings
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from gpbop import Categorical, Float, GpbopWarning, Integer, Optimizer, Space, maximize, minimize
 from gpbop.errors import AcquisitionError, ArgumentError, NoTrialsError, ObjectiveError
+from gpbop.stopping import (
+    Budget,
+    ExpectedImprovement,
+    Patience,
+    ProbableImprovement,
+    RemainingError,
+    StoppingRule,
+    Target,
+)
 
 GRID = Space({"a": Integer(0, 9), "b": Integer(0, 9)})
 
@@ -170,3 +181,55 @@ def test_the_bar_is_closed_whatever_ends_the_search(capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         minimize(Sequence(SystemExit()), GRID, progress=True)
     assert "0/40" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0], ids=["minimize", "maximize"])
+def test_a_rule_ends_it_and_says_why(sign: float) -> None:
+    search = minimize if sign > 0 else maximize
+    full = search(lambda config: sign * bowl(config), GRID, trials=30)
+    values = [sign * trial.value for trial in full.trials if trial.value is not None]
+    target = min(values[:10])
+    stopped = search(lambda config: sign * bowl(config), GRID, trials=30, stop=[Patience(30), Target(sign * target)])
+    ended = len(stopped.trials)
+    assert [trial.config for trial in stopped.trials] == [trial.config for trial in full.trials[:ended]]
+    assert ended == values.index(target) + 1
+    assert stopped.reason == Target(sign * target).check(stopped.optimizer)
+    assert full.reason == "All 30 experiments were made."
+
+
+def test_rules_that_ask_the_model_do_not_change_the_search() -> None:
+    rules = [RemainingError(1e-12), ExpectedImprovement(1e-12), ProbableImprovement(1e-12)]
+    asked = [minimize(bowl, GRID, 14, stop=stop).optimizer.to_dict() for stop in (rules, [], None)]
+    assert asked[0] == asked[1] == asked[2]
+    stopped = minimize(bowl, GRID, 60, stop=ExpectedImprovement(0.01))
+    assert stopped.config == {"a": 3, "b": 7}
+    assert len(stopped.trials) < 60
+    assert stopped.reason.startswith("The largest expected improvement of the ")
+
+
+def test_time_runs_from_the_first_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(range(100, 200))
+    clock = SimpleNamespace(monotonic=lambda: float(next(now)))
+    monkeypatch.setattr(sys.modules["gpbop.minimize"], "time", clock)  # gpbop.minimize itself is the function
+    result = minimize(bowl, GRID, stop=Budget(seconds=4.0))
+    assert result.reason == "The budget of 4 seconds is used up: 4.0 seconds, 4 experiments."
+    assert len(result.trials) == 4
+
+
+@pytest.mark.parametrize("stop", [Target, 0.1, "ei", [Target(1.0), 2], {"target": 1.0}])
+def test_bad_stop(stop: Any) -> None:
+    objective = Sequence()
+    with pytest.raises(ArgumentError, match=r"`stop` must be a stopping rule or a list of them; got .* Write stop="):
+        minimize(objective, GRID, stop=stop)
+    assert objective.seen == []
+
+
+def test_ctrl_c_while_a_rule_looks_counts_what_was_made() -> None:
+    class Interrupted(StoppingRule):
+        def check(self, optimizer: Optimizer, seconds: float = 0.0) -> None:
+            if len(optimizer.trials) == 3:
+                raise KeyboardInterrupt
+
+    with pytest.warns(GpbopWarning, match="interrupted after 3 of 9 experiments"):
+        result = minimize(bowl, GRID, trials=9, stop=Interrupted())
+    assert result.reason == "Interrupted after 3 of 9 experiments."

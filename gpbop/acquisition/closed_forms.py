@@ -130,9 +130,16 @@ def integrated_variance(question: Question) -> Acquisition:
 
 
 def thompson(question: Question) -> Acquisition:
-    """One function drawn from the posterior; see `gpbop.surrogate.sample_path` for how exact it is."""
-    gp = question.gp
-    residual, counts = gp.row_values()
-    path = draw_sample_path(gp.factor, residual - gp.factor.mean, counts, seed=question.seed, sign=question.sign)
-    numbers = BLOCK_ARRAYS * len(gp.factor.L) + 4 * NUM_FEATURES
-    return FunctionAcquisition(lambda X: question.sign * path(X), numbers, gp.factor.block_bytes)
+    """One function drawn from the posterior; see `gpbop.surrogate.sample_path` for how exact it is.
+
+    Pending points count as measured once, with their mean as the result, as in every other acquisition function.
+    """
+    gp, factor = question.gp, question.factor()
+    values, counts = gp.row_values()
+    if question.X_pending is not None and len(question.X_pending):
+        with torch.no_grad():
+            believed, _ = gp.factor.moments(question.X_pending.to(gp.X))
+        values, counts = torch.cat([values, believed]), torch.cat([counts, torch.ones_like(believed)])
+    path = draw_sample_path(factor, values - factor.mean, counts, seed=question.seed, sign=question.sign)
+    numbers = BLOCK_ARRAYS * len(factor.L) + 4 * NUM_FEATURES
+    return FunctionAcquisition(lambda X: question.sign * path(X), numbers, factor.block_bytes)

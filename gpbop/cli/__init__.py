@@ -7,6 +7,8 @@ import typer
 
 from gpbop import __version__
 from gpbop.cli.demo import demo
+from gpbop.cli.report import report
+from gpbop.cli.score import score
 from gpbop.errors import GpbopError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -30,6 +32,8 @@ def gpbop(
 
 
 app.command()(demo)
+app.command()(score)
+app.command()(report)
 
 
 def main() -> None:

@@ -1,8 +1,11 @@
 """Scoring of candidate sets of any size: the exact best under an acquisition function."""
 
-from gpbop.scoring.score import Scored as Scored
+from gpbop.scoring.dense import Scored as Scored
+from gpbop.scoring.dense import score_all as score_all
+from gpbop.scoring.export import write_scores as write_scores
+from gpbop.scoring.plan import Plan as Plan
+from gpbop.scoring.plan import plan as plan
 from gpbop.scoring.score import score as score
-from gpbop.scoring.score import score_all as score_all
 from gpbop.scoring.sources import Grid as Grid
 from gpbop.scoring.sources import Sample as Sample
 from gpbop.scoring.sources import Source as Source
@@ -16,6 +19,7 @@ from gpbop.scoring.top import Top as Top
 __all__ = [
     "Certificate",
     "Grid",
+    "Plan",
     "Sample",
     "Scored",
     "Source",
@@ -23,7 +27,9 @@ __all__ = [
     "Table",
     "Top",
     "as_source",
+    "plan",
     "score",
     "score_all",
     "skip_observed",
+    "write_scores",
 ]

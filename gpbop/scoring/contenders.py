@@ -40,6 +40,10 @@ class Contenders:
         """Select some."""
         return Contenders(self.index[which], self.X[which], self.low[which], self.high[which])
 
+    def to(self, device: torch.device) -> "Contenders":
+        """Move to a device."""
+        return Contenders(self.index.to(device), self.X.to(device), self.low.to(device), self.high.to(device))
+
     def joined(self, other: "Contenders") -> "Contenders":
         """Append others."""
         pairs = ((self.index, other.index), (self.X, other.X), (self.low, other.low), (self.high, other.high))
@@ -70,10 +74,16 @@ class Pool:
         zeros = torch.zeros(0, dtype=torch.float64, device=device)
         self._held = Contenders(zeros.long(), zeros.view(0, 1).expand(0, d), zeros, zeros)
         self._lock = Lock()
-        self.threshold = -torch.inf
+        self.device, self.threshold = device, -torch.inf
+
+    def raise_threshold(self, value: float) -> None:
+        """Drop from now on what does not reach a value; k candidates must be known to reach it."""
+        with self._lock:
+            self.threshold = max(self.threshold, value)
 
     def add(self, new: Contenders) -> None:
         """Add contenders, and drop those that cannot be among the best k any more."""
+        new = new.to(self.device)
         if self._without is not None and len(self._without):
             new = new.take(~torch.isin(new.index, self._without))
         with self._lock:
@@ -82,6 +92,16 @@ class Pool:
                 self._raise_threshold()
             if len(self._held) > 2 * self.k + SPARE:
                 self._settle()
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether anything was added that is still there."""
+        return len(self._held) > 0
+
+    def contenders(self) -> tuple[Contenders, float]:
+        """Return all that may be among the best k, and a value that no other candidate exceeds."""
+        with self._lock:
+            return self._held, self.threshold
 
     def best(self) -> tuple[Contenders, Tensor]:
         """Return the best k in order: by value, then by index; and their values."""

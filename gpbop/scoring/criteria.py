@@ -13,6 +13,7 @@ Where each function of (mu, v) has its maximum over the box:
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from botorch.utils.safe_math import logmeanexp
@@ -22,6 +23,7 @@ from gpbop.acquisition import Question, acquisition
 from gpbop.acquisition.base import MomentAcquisition
 from gpbop.acquisition.closed_forms import NUM_DRAWS
 from gpbop.errors import AcquisitionError, explain
+from gpbop.scoring.rounding import DenseRounding
 from gpbop.surrogate.factor import Factor
 from gpbop.surrogate.noiseless import noiseless_draws
 
@@ -52,6 +54,11 @@ class Criterion:
     needs_mean: bool
     incumbent: float | None
     least_variance: float
+
+    @cached_property
+    def dense(self) -> DenseRounding:
+        """How far the moments can be off that the factor computes."""
+        return DenseRounding.of(self.factor)
 
     @property
     def falls_with_variance(self) -> bool:

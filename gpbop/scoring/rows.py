@@ -23,13 +23,12 @@ import torch
 from torch import Tensor
 
 from gpbop.kernels.conditional import embed
+from gpbop.kernels.fused import LOG2_E, SCALES
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.rounding import PROFILE_ROUNDINGS, SAFETY, UNIT
 from gpbop.surrogate.factor import Factor
 
-LOG2_E = math.log2(math.e)
-# c of the notation, and Q.
-SCALES = {"matern52": math.sqrt(5.0) * LOG2_E, "matern32": math.sqrt(3.0) * LOG2_E, "rbf": math.sqrt(0.5 * LOG2_E)}
+# Q of the notation; c is that of SCALES.
 STEEPNESS = {"matern52": 1.0 / 6.0 / LOG2_E**2, "matern32": 0.5 / LOG2_E**2, "rbf": 1.0 / LOG2_E}
 TensorOrFloat = TypeVar("TensorOrFloat", Tensor, float)
 

@@ -1,24 +1,28 @@
 """Passing a whole source through a cascade, block by block, on as many threads as allowed.
 
 torch lets go of the interpreter's lock while it computes, so threads over blocks use all cores, where parallel loops
-inside operations on blocks this small would not. Each thread computes with one core.
+inside operations on blocks this small would not. Each thread computes with one core. Where there are several devices
+each has threads of its own, and takes the next block whenever it is free.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import cycle
 from threading import local
 
 import torch
 
 from gpbop.kernels.profiles import Workspace
-from gpbop.scoring.sources.base import Block
+from gpbop.scoring.memory import out_of_memory
+from gpbop.scoring.sources.blocks import Block, Strip
 
 # Blocks that wait for each thread.
 WAITING = 2
 
-Process = Callable[[Block, Workspace], None]
+Work = Block | Strip
+Process = Callable[[Work, Workspace], None]
 
 
 @contextmanager
@@ -32,23 +36,24 @@ def one_core() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def scan(blocks: Iterator[Block], process: Process, *, threads: int, done: Callable[[Block], None]) -> bool:
+def scan(blocks: Iterator[Work], processes: Sequence[Process], *, threads: int, done: Callable[[Work], None]) -> bool:
     """Process all blocks.
 
     Args:
         blocks: The blocks; read by this thread alone.
-        process: What to do with each; called from any thread.
-        threads: Number of threads.
+        processes: What to do with each, one entry per device; called from any thread.
+        threads: Number of threads; at least one per device is taken.
         done: Called after each block, by this thread.
     Returns:
         Whether all blocks were processed: False if Ctrl-C stopped it; blocks begun by then are finished.
     """
-    kept = local()
+    threads = max(threads, len(processes))
+    kept, turns = local(), cycle(processes)
 
-    def work(block: Block) -> Block:
+    def work(block: Work) -> Work:
         if not hasattr(kept, "workspace"):
-            kept.workspace = Workspace()
-        _halving(block, process, kept.workspace)
+            kept.workspace, kept.process = Workspace(), next(turns)
+        _halving(block, kept.process, kept.workspace)
         return block
 
     with one_core():
@@ -60,7 +65,7 @@ def scan(blocks: Iterator[Block], process: Process, *, threads: int, done: Calla
                 return False
             return True
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as executor:
-            running: deque[Future[Block]] = deque()
+            running: deque[Future[Work]] = deque()
             try:
                 for block in blocks:
                     running.append(executor.submit(work, block))
@@ -75,15 +80,14 @@ def scan(blocks: Iterator[Block], process: Process, *, threads: int, done: Calla
     return True
 
 
-def _halving(block: Block, process: Process, workspace: Workspace) -> None:
+def _halving(block: Work, process: Process, workspace: Workspace) -> None:
     """Process a block; in halves where the device has not enough memory for it."""
     try:
         process(block, workspace)
         return
-    except torch.OutOfMemoryError:
-        if len(block.index) == 1:
-            raise
+    except torch.OutOfMemoryError as error:
+        if len(block) == 1:
+            raise out_of_memory(block.device) from error
     torch.cuda.empty_cache()
-    half = len(block.index) // 2
-    for part in (slice(0, half), slice(half, None)):
-        _halving(Block(block.index[part], block.X[part]), process, workspace)
+    for half in block.halves():
+        _halving(half, process, workspace)

@@ -10,12 +10,14 @@ Error of G k: each row of |G| s times the same shares; a bound eps of the norm o
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.pivoting import Projection
@@ -58,7 +60,7 @@ class _Folded:
     offset: Tensor  # (r,)
 
 
-class Screen:
+class Screen(ABC):
     """Bounds for blocks of candidates.
 
     Args:
@@ -67,7 +69,7 @@ class Screen:
         dense: Rounding errors of the dense arithmetic.
         r: Number of pivots to read.
         needs_mean: Whether to compute means.
-        profile_dtype: Precision of the profile of the covariances: float32 or float64.
+        dtype: The working precision: float32 or float64.
     """
 
     def __init__(
@@ -77,44 +79,78 @@ class Screen:
         dense: DenseRounding,
         r: int,
         needs_mean: bool,
-        profile_dtype: torch.dtype,
+        dtype: torch.dtype,
     ) -> None:
-        self.rows = KernelRows(factor, projection.order, profile_dtype)
-        self.r, self.dense = r, dense
-        self._G, self._eta = projection.G[:r, :r], projection.eta
-        n = self.rows.n
-        self.columns = slice(0, n if needs_mean else r)
+        self.r, self.dense, self.dtype = r, dense, dtype
+        self.G, self._eta = projection.G[:r, :r], projection.eta
+        n = len(factor.L)
         alpha = factor.alpha.reshape(n, -1)[projection.order]
-        self._alpha = alpha if needs_mean else alpha[:, :0]
-        self._constant_mean = factor.mean
-        self._underflow = UNDERFLOW * float(factor.outputscale) * self._alpha.abs().sum(0)
-        self._scale, self._size_of_G = float(factor.outputscale), float(self._G.abs().sum(1).norm())
-        self._cache: dict[tuple[float, ...], _Folded] = {}
-        self._cached = max(1, TABLE_BYTES // (16 * n * (self._alpha.shape[1] + 1) + 8 * r * r))
-        ones = torch.ones_like(alpha[:, 0])
-        self._unfolded = self._fold(ones, torch.zeros_like(ones))
+        self.alpha = alpha if needs_mean else alpha[:, :0]
+        self.constant = factor.mean
+        self.scale, self.size_of_G = float(factor.outputscale), float(self.G.abs().sum(1).norm())
+        self._width, self._features = n if needs_mean else r, factor.features.numeric.shape[1]
 
-    @property
-    def name(self) -> str:
-        """What it computes, for the certificate."""
-        return f"{self.r} pivots, {str(self.rows.profile_dtype).removeprefix('torch.')} profile"
-
-    def multiplications(self) -> float:
-        """Number of multiplications for one candidate."""
-        width = self.columns.stop
-        features = self.rows.features.numeric.shape[1] + 2
-        return width * features + 2 * width * self._alpha.shape[1] + self.r**2 / 2
-
+    @abstractmethod
     def __call__(self, X: Tensor, workspace: Workspace) -> tuple[Tensor, Bounds]:
         """Bound `m x d` candidates.
 
         Returns:
             The order in which they were taken, and their bounds in this order.
         """
+
+    @property
+    def name(self) -> str:
+        """What it computes, for the certificate."""
+        return f"{self.r} pivots, {str(self.dtype).removeprefix('torch.')}"
+
+    def multiplications(self) -> float:
+        """Number of multiplications for one candidate."""
+        return self._width * (self._features + 2 + 2 * self.alpha.shape[1]) + self.r**2 / 2
+
+    def variance(self, norm: Tensor, eps: Tensor) -> Tensor:
+        """Bound variances by s - (|G k| - eps)^2 / (1 + eta).
+
+        Args:
+            norm: `m` computed |G k|^2.
+            eps: Bounds of the errors of |G k| that the covariances and the product brought.
+        """
+        # The relative error of a sum of r squares, and one for the square root.
+        computed = norm.sqrt().mul_(1.0 - gamma(self.r + 4, UNIT[torch.float64]))
+        explained = computed.sub_(eps).clamp_min_(0.0).square_().div_(1.0 + self._eta)
+        return explained.neg_().add_(self.scale + self.dense.variance)
+
+
+class TiledScreen(Screen):
+    """Bounds by operations of torch on tiles of covariances: for any number of mean functions, and without a compiler.
+
+    The profile is computed in the working precision, all else in float64; arguments as for `Screen`.
+    """
+
+    def __init__(
+        self,
+        factor: Factor,
+        projection: Projection,
+        dense: DenseRounding,
+        r: int,
+        needs_mean: bool,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__(factor, projection, dense, r, needs_mean, dtype)
+        self.rows = KernelRows(factor, projection.order, dtype)
+        n = self.rows.n
+        self.columns = slice(0, n if needs_mean else r)
+        self._underflow = UNDERFLOW * self.scale * self.alpha.abs().sum(0)
+        self._cache: dict[tuple[float, ...], _Folded] = {}
+        self._cached = max(1, TABLE_BYTES // (16 * n * (self.alpha.shape[1] + 1) + 8 * r * r))
+        ones = torch.ones_like(projection.order, dtype=torch.float64)
+        self._unfolded = self._fold(ones, torch.zeros_like(ones))
+
+    @override
+    def __call__(self, X: Tensor, workspace: Workspace) -> tuple[Tensor, Bounds]:
         order, sizes = self.rows.combinations(X)
         X = X[order]
         left, error = self.rows.left(X)
-        s, m = self._alpha.shape[1], len(X)
+        s, m = self.alpha.shape[1], len(X)
         bounds = X.new_empty(m, s), X.new_empty(m, s), X.new_empty(m)
         if len(sizes) * LEAST_GROUP > m:
             for tile in _tiles(0, m):
@@ -126,7 +162,8 @@ class Screen:
                 for tile in _tiles(start, end):
                     self._tile(self._similarities(left[tile], workspace), error[tile], folded, tile, bounds)
         mean, delta, norm = bounds
-        return order, Bounds(mean, delta, self._variance(norm, error))
+        eps = self.size_of_G * self.scale * (error + SAFETY * gamma(self.r + 6, UNIT[torch.float64]))
+        return order, Bounds(mean, delta, self.variance(norm, eps))
 
     def _similarities(self, left: Tensor, workspace: Workspace) -> Tensor:
         """Return `m x n` k_x; zeros if there is none."""
@@ -145,26 +182,17 @@ class Screen:
     ) -> None:
         """Write the means, their errors and the sums of squares of one tile."""
         mean, delta, norm = (part[tile] for part in bounds)
-        s = self._alpha.shape[1]
+        s = self.alpha.shape[1]
         if s:
             sums = torch.mm(k, folded.weights)
-            torch.add(sums[:, :s], self._constant_mean + folded.constant, out=mean)
+            torch.add(sums[:, :s], self.constant + folded.constant, out=mean)
             delta.copy_(self._mean_error(sums[:, s:], error, folded))
         norm.copy_(torch.addmm(folded.offset, k[:, : self.r], folded.G).square_().sum(1))
 
     def _mean_error(self, size: Tensor, error: Tensor, folded: _Folded) -> Tensor:
         sums = SAFETY * gamma(self.rows.n + 8, UNIT[torch.float64])
-        total = size + folded.constant_size + self._constant_mean.abs()
+        total = size + folded.constant_size + self.constant.abs()
         return size * (error * (1.0 + 2.0 * error)).unsqueeze(-1) + sums * total + self._underflow + self.dense.mean
-
-    def _variance(self, norm: Tensor, error: Tensor) -> Tensor:
-        """Bound variances by s - (|G k| - eps)^2 / (1 + eta)."""
-        unit = UNIT[torch.float64]
-        eps = self._size_of_G * self._scale * (error + SAFETY * gamma(self.r + 6, unit))
-        # The relative error of a sum of r squares, and one for the square root.
-        computed = norm.sqrt().mul_(1.0 - gamma(self.r + 4, unit))
-        explained = computed.sub_(eps).clamp_min_(0.0).square_().div_(1.0 + self._eta)
-        return explained.neg_().add_(self._scale + self.dense.variance)
 
     def _folded(self, row: Tensor) -> _Folded:
         """Return the tables of the codes of one candidate."""
@@ -177,15 +205,15 @@ class Screen:
         return folded
 
     def _fold(self, a: Tensor, b: Tensor) -> _Folded:
-        weights = a.unsqueeze(1) * self._alpha
-        G = self._G * a[: self.r]
+        weights = a.unsqueeze(1) * self.alpha
+        G = self.G * a[: self.r]
         return _Folded(
             # By columns: with few of them, products with a matrix stored by rows are four times slower.
             torch.cat([weights, weights.abs()], 1).mT.contiguous().mT,
-            b @ self._alpha,
-            b @ self._alpha.abs(),
+            b @ self.alpha,
+            b @ self.alpha.abs(),
             G.mT.contiguous(),
-            self._G @ b[: self.r],
+            self.G @ b[: self.r],
         )
 
 

@@ -1,20 +1,27 @@
 """One pass over a source: the best k for one question."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from gpbop.acquisition import Question, acquisition
+from gpbop.kernels.profiles import Workspace
 from gpbop.progress import Progress
 from gpbop.scoring.cascade import Cascade
 from gpbop.scoring.contenders import Pool
 from gpbop.scoring.criteria import criterion
-from gpbop.scoring.scan import one_core, scan
-from gpbop.scoring.sources.base import Source
+from gpbop.scoring.queue import Queue
+from gpbop.scoring.scan import Work, one_core, scan
+from gpbop.scoring.scouting import scout
+from gpbop.scoring.sources.base import Keep, Source
 from gpbop.scoring.thompson import SampleScores
-from gpbop.scoring.top import Certificate
+from gpbop.scoring.top import Certificate, Stage
+
+Works = list[Cascade | SampleScores]
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ class Search:
         threads: Number of CPU threads.
         block_rows: Candidates of a block.
         is_shown: Whether to show a progress bar.
+        devices: Where to work, besides where the process is: each takes the next block whenever it is free.
     """
 
     name: str
@@ -51,6 +59,7 @@ class Search:
     threads: int
     block_rows: int
     is_shown: bool
+    devices: tuple[torch.device, ...] = ()
 
     def value(self, question: Question) -> Callable[[Tensor], float]:
         """Return the exact value of one candidate, `1 x d`, which everything else is measured by."""
@@ -65,24 +74,72 @@ class Search:
             k: How many.
             without: Positions of candidates that are left out.
         """
-        gp = question.gp
-        with one_core(), torch.no_grad():
-            value = self.value(question)
-            if self.name == "thompson":
-                work: Cascade | SampleScores = SampleScores(acquisition(self.name, question))
-            else:
-                work = Cascade(criterion(self.name, question))
-        pool = Pool(k, gp.space.d, value, gp.device, without)
-        size = self.source.size
-        with Progress(-(-size // self.block_rows) if size is not None else 0, self.is_shown, "scoring") as bar:
-            is_complete = scan(
-                self.source.blocks(self.block_rows, device=gp.device),
-                lambda block, workspace: work.process(block, pool, workspace),
-                threads=self.threads,
-                done=lambda _: bar.advance(""),
-            )
+        pool, _, certificate = self._searched(question, k, without)
         with one_core(), torch.no_grad():
             best, values = pool.best()
-        seen = work.counts.candidates
-        certificate = Certificate(seen, work.stages_done(), work.dense_share(), is_complete)
         return Found(best.index, best.X, values, certificate)
+
+    def queue(self, question: Question, k: int, without: Tensor) -> tuple[Queue, float, Certificate]:
+        """Find candidates with the best k among them; arguments as for a call, not for `thompson`.
+
+        Returns:
+            The candidates, a value that no other candidate exceeds, and how they were found.
+        """
+        pool, works, certificate = self._searched(question, k, without)
+        assert isinstance(works[0], Cascade), "draws are chosen one by one"
+        contenders, threshold = pool.contenders()
+        with one_core(), torch.no_grad():
+            return Queue(works[0].criterion, contenders), threshold, certificate
+
+    def _searched(self, question: Question, k: int, without: Tensor | None) -> tuple[Pool, Works, Certificate]:
+        device = question.gp.device
+        source, keep = self.source.unfiltered()
+        with one_core(), torch.no_grad():
+            works = [self._work(_moved(question, at), keep) for at in (device, *self.devices)]
+            pool = Pool(k, source.space.d, self.value(question), device, without)
+            if isinstance(works[0], Cascade):
+                pool.raise_threshold(scout(source, works[0].criterion, k, keep, without))
+        is_complete = self._pass(source, works, pool)
+        if is_complete and keep is not None and not pool.is_filled:
+            next(self.source.blocks(self.block_rows), None)  # a source that is empty may have something to say
+        return pool, works, _certificate(works, is_complete)
+
+    def _work(self, question: Question, keep: Keep | None) -> Cascade | SampleScores:
+        if self.name == "thompson":
+            return SampleScores(acquisition(self.name, question), keep)
+        return Cascade(criterion(self.name, question), keep)
+
+    def _pass(self, source: Source, works: Works, pool: Pool) -> bool:
+        """Let all candidates pass; return whether Ctrl-C did not stop it."""
+        processes = [partial(_process, work, pool) for work in works]
+        begin, passed = time.monotonic(), 0
+        with Progress(source.extent or 0, self.is_shown, "candidates") as bar:
+
+            def count(work: Work) -> None:
+                nonlocal passed
+                passed += len(work)
+                bar.advance(f"{passed / max(time.monotonic() - begin, 1e-9):,.0f}/s", len(work))
+
+            pieces = source.pieces(self.block_rows, device=pool.device)
+            return scan(pieces, processes, threads=self.threads, done=count)
+
+
+def _moved(question: Question, device: torch.device) -> Question:
+    pending = question.X_pending
+    return replace(question, gp=question.gp.to(device), X_pending=None if pending is None else pending.to(device))
+
+
+def _process(work: Cascade | SampleScores, pool: Pool, piece: Work, workspace: Workspace) -> None:
+    work.process(piece, pool, workspace)
+
+
+def _certificate(works: Works, is_complete: bool) -> Certificate:
+    """Add up what was done on all devices."""
+    seen = sum(work.counts.candidates for work in works)
+    stages = [work.stages_done() for work in works]
+    added = tuple(
+        Stage(same[0].name, sum(stage.entered for stage in same), sum(stage.settled for stage in same))
+        for same in zip(*stages, strict=True)
+    )
+    share = sum(work.dense_share() * work.counts.candidates for work in works) / max(seen, 1)
+    return Certificate(seen, added, share, is_complete)

@@ -8,7 +8,8 @@ from gpbop.acquisition import Acquisition
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.cascade import Counts
 from gpbop.scoring.contenders import Contenders, Pool
-from gpbop.scoring.sources.base import Block
+from gpbop.scoring.sources.base import Keep
+from gpbop.scoring.sources.blocks import Block, Strip
 from gpbop.scoring.top import Stage
 
 # Share of |value| + 1 by which rounding in blocks may move a value: sums of some thousand terms, each a covariance
@@ -21,21 +22,25 @@ class SampleScores:
 
     Args:
         path: The draw, as an acquisition function.
+        keep: Which candidates count; None: all.
     """
 
-    def __init__(self, path: Acquisition) -> None:
-        self._path, self.counts = path, Counts(0, [0])
+    def __init__(self, path: Acquisition, keep: Keep | None = None) -> None:
+        self._path, self._keep, self.counts = path, keep, Counts(0, [0])
         self._lock = Lock()
 
-    def process(self, block: Block, pool: Pool, _: Workspace) -> None:
+    def process(self, work: Block | Strip, pool: Pool, _: Workspace) -> None:
         """Compute one block."""
+        block = work.block() if isinstance(work, Strip) else work
         with torch.no_grad():
+            if self._keep is not None:
+                block = block.take(self._keep(block.X))
             values = self._path(block.X)
         margin = VALUE_ERROR * (values.abs() + 1.0)
         pool.add(Contenders(block.index, block.X, values - margin, values + margin))
         with self._lock:
-            self.counts.candidates += len(block.index)
-            self.counts.entered[0] += len(block.index)
+            self.counts.candidates += len(work)
+            self.counts.entered[0] += len(work)
 
     def stages_done(self) -> tuple[Stage, ...]:
         """Return what was computed for how many."""

@@ -1,11 +1,17 @@
 """What scoring returns: the best candidates, and the proof of what was done to find them."""
 
+import os
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from gpbop.configs import Config
+from gpbop.errors import ArgumentError, explain
+from gpbop.files import replacing
 from gpbop.parameters import Json
+from gpbop.scoring.columns import Column, score_names
+from gpbop.scoring.sources.arrow import arrow
 
 
 @dataclass(frozen=True)
@@ -76,15 +82,32 @@ class Top:
             ImportError: If pandas is not installed.
         """
         pandas: Any = import_module("pandas")  # without type information
+        return pandas.DataFrame(self._columns(), dtype=object).infer_objects()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the columns of `to_frame` to a Parquet or CSV file, which appears when it is whole.
+
+        `Table` reads it back. What has no column type of its own, such as choices of several types, is JSON text.
+
+        Args:
+            path: The file; its name ends in ".parquet" or ".csv".
+        Raises:
+            ArgumentError: If the name ends otherwise, or the file cannot be written.
+        """
+        suffix = Path(path).suffix.lower()
+        if suffix not in (".parquet", ".csv"):
+            raise ArgumentError(explain("path", "end in .parquet or .csv", repr(str(path)), "Call it top.parquet."))
+        table = arrow().table({name: Column(values).array(values) for name, values in self._columns().items()})
+        with replacing(path) as beside, beside.open("wb") as file:
+            write = arrow().csv.write_csv if suffix == ".csv" else arrow().parquet.write_table
+            write(table, file)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _columns(self) -> dict[str, list[Any]]:
         names = list(dict.fromkeys(name for config in self.configs for name in config))
         columns: dict[str, list[Any]] = {name: [config.get(name) for config in self.configs] for name in names}
         columns |= {name: values for name, values in self.extras.items() if name not in columns}
-        numbers: dict[str, list[Any]] = {
-            "mean": [*self.mean],
-            "std": [*self.std],
-            "value": [*self.values],
-            "index": [*self.indices],
-        }
-        for name, of_candidates in numbers.items():
-            columns[f"{name}_" if name in columns else name] = of_candidates
-        return pandas.DataFrame(columns, dtype=object).infer_objects()
+        scores: dict[str, list[Any]] = {"mean": [*self.mean], "std": [*self.std]}
+        scores |= {"value": [*self.values], "index": [*self.indices]}
+        return columns | {given: scores[name] for name, given in score_names(columns).items()}

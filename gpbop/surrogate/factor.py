@@ -56,20 +56,35 @@ class Factor:
     block_bytes: int = BLOCK_BYTES
 
     @staticmethod
-    def of(form: ClosedForm, theta: Tensor, data: TrainingData) -> "Factor":
-        """Factorise for merged data and `p + 1` hyperparameters, the last the log noise.   Cost: O(n^3)."""
+    def of(form: ClosedForm, theta: Tensor, data: TrainingData, mean: Tensor | None = None) -> "Factor":
+        """Factorise for merged data and `p + 1` hyperparameters, the last the log noise.   Cost: O(n^3).
+
+        The constant mean is the most probable one unless `mean` gives it.
+        """
         noise = theta[-1].exp()
         K = form.evaluate(theta[None, :-1], data.features, data.features).covariance[0]
         K.diagonal().add_(noise / data.counts)
         L = cholesky(K)
-        return Factor._solved(form, theta[:-1], noise, data.features, L, data.y)
+        return Factor._solved(form, theta[:-1], noise, data.features, L, data.y, mean)
 
     @staticmethod
-    def _solved(form: ClosedForm, theta: Tensor, noise: Tensor, features: Features, L: Tensor, y: Tensor) -> "Factor":
+    def _solved(
+        form: ClosedForm, theta: Tensor, noise: Tensor, features: Features, L: Tensor, y: Tensor, mean: Tensor | None
+    ) -> "Factor":
         rhs = torch.stack([y, torch.ones_like(y)], -1)
         solved = torch.cholesky_solve(rhs, L)
-        mean = solved[:, 0].sum() / solved[:, 1].sum()
+        if mean is None:
+            mean = solved[:, 0].sum() / solved[:, 1].sum()
         return Factor(form, theta, noise, features, L, solved[:, 0] - mean * solved[:, 1], mean)
+
+    def to(self, device: torch.device) -> "Factor":
+        """Return the same factor on another device, number for number."""
+        form = ClosedForm(self.form.columns, self.form.smoothness, device)
+        features = Features(*(part.to(device) for part in self.features))
+        theta, noise, L, alpha, mean = (
+            part.to(device) for part in (self.theta, self.noise, self.L, self.alpha, self.mean)
+        )
+        return Factor(form, theta, noise, features, L, alpha, mean, self.block_bytes)
 
     @cached_property
     def outputscale(self) -> Tensor:
@@ -150,17 +165,19 @@ class Factor:
         rows = self.rows(X)
         return self.mean + rows @ self.alpha, torch.linalg.solve_triangular(self.L, rows.mT, upper=False)
 
-    def append(self, X: Tensor, y: Tensor) -> "Factor":
+    def append(self, X: Tensor, y: Tensor, mean: Tensor | None = None) -> "Factor":
         """Condition on further observations at fixed hyperparameters.   Cost: O(k n^2).
 
         Args:
             X: `k x d` encoded points, repeats allowed.
             y: `n + k` standardised values of the old and new training points.
+            mean: The constant mean; the most probable one if absent.
         Returns:
             The factor of the extended data; it equals a new factorisation.
         """
         features, L = self._extended(X)
-        return replace(Factor._solved(self.form, self.theta, self.noise, features, L, y), block_bytes=self.block_bytes)
+        solved = Factor._solved(self.form, self.theta, self.noise, features, L, y, mean)
+        return replace(solved, block_bytes=self.block_bytes)
 
     def believe(self, X: Tensor) -> "Factor":
         """Condition on pending points as if they had returned the mean: the variance falls, the mean stays.

@@ -6,7 +6,12 @@ import torch
 from torch import Tensor
 
 from gpbop.bfgs import minimize_batch
+from gpbop.errors import ArgumentError, explain
 from gpbop.kernels.closed_form import ClosedForm
+from gpbop.kernels.continuous import Smoothness
+from gpbop.kernels.profiles import PROFILES
+from gpbop.space import Space
+from gpbop.surrogate.columns import columns_of
 from gpbop.surrogate.marginal_likelihood import NegativeLogPosterior, TrainingData
 from gpbop.surrogate.priors import ThetaPrior
 
@@ -138,3 +143,28 @@ def _finish(
         tolerance=TOLERANCE,
     )
     return FitState(found.x[0].cpu(), found.inverse_hessian[0].cpu(), checked_at, evaluations + found.evaluations)
+
+
+def check_fit(space: object, smoothness: Smoothness, hyperparameters: object, restarts: object, seed: object) -> None:
+    """Check the arguments of `GaussianProcess.fit` that no other door checks.
+
+    Raises:
+        ArgumentError: If one is not as described there.
+    """
+    if not isinstance(space, Space):
+        raise ArgumentError(explain("space", "be a Space", repr(space), "Write Space({'x': Float(0.0, 1.0)})."))
+    if smoothness not in PROFILES:
+        rule = "be one of " + ", ".join(map(repr, PROFILES))
+        raise ArgumentError(explain("smoothness", rule, repr(smoothness), "'matern52' suits most objectives."))
+    for name, number, least in (("restarts", restarts, 1), ("seed", seed, 0)):
+        if not isinstance(number, int) or isinstance(number, bool) or number < least:
+            rule = f"be a whole number of at least {least}"
+            raise ArgumentError(explain(name, rule, repr(number), "Leave it out for the default."))
+    if hyperparameters is not None:
+        p = ClosedForm(columns_of(space), smoothness).layout.size + 1
+        if not isinstance(hyperparameters, Tensor) or hyperparameters.shape != (p,):
+            got = (
+                repr(hyperparameters) if not isinstance(hyperparameters, Tensor) else str(tuple(hyperparameters.shape))
+            )
+            advice = "Take the fit_state.theta of a fit on this space."
+            raise ArgumentError(explain("hyperparameters", f"be a tensor of shape ({p},)", got, advice))

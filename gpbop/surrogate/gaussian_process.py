@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from gpbop.device import guest, resolve_device
-from gpbop.errors import ArgumentError, ObjectiveError, explain
+from gpbop.errors import ObjectiveError
 from gpbop.kernels.closed_form import ClosedForm
 from gpbop.kernels.continuous import Smoothness
-from gpbop.kernels.profiles import PROFILES
 from gpbop.observations import Observations
 from gpbop.space import Space
 from gpbop.surrogate.columns import columns_of
 from gpbop.surrogate.factor import Factor
-from gpbop.surrogate.fitting import FitState, fit_hyperparameters
+from gpbop.surrogate.fitting import FitState, check_fit, fit_hyperparameters
+from gpbop.surrogate.foreign import Inputs, read_model
 from gpbop.surrogate.marginal_likelihood import NegativeLogPosterior, TrainingData
 from gpbop.surrogate.model import ExactModel
 from gpbop.surrogate.priors import ThetaPrior
@@ -51,6 +51,7 @@ class GaussianProcess:
         factor: The factorised process, in standardised units.
         group: `n` numbers of the factor's row that each observation went to.
         smoothness: "matern52", "matern32" or "rbf".
+        is_foreign: Whether it was fitted elsewhere: its units and its constant mean are then kept by `condition`.
     """
 
     space: Space
@@ -61,6 +62,7 @@ class GaussianProcess:
     factor: Factor
     group: Tensor
     smoothness: Smoothness
+    is_foreign: bool = False
 
     @staticmethod
     def fit(
@@ -97,7 +99,7 @@ class GaussianProcess:
             ObjectiveError: If a value is no finite number, or there is none.
             DeviceError: If the device is unknown or absent.
         """
-        _check_fit(space, smoothness, hyperparameters, restarts, seed)
+        check_fit(space, smoothness, hyperparameters, restarts, seed)
         where = resolve_device(device, len(configs))
         observations = Observations.of(space, configs, values, device=where)
         if not len(observations) or not bool(observations.succeeded.all()):
@@ -142,6 +144,50 @@ class GaussianProcess:
         factor = Factor.of(form, state.theta.to(X), data)
         return GaussianProcess(space, X, y, standardization, state, factor, data.group, smoothness)
 
+    @staticmethod
+    def from_botorch(model: Any, space: Space | None = None, *, inputs: Inputs = "values") -> "GaussianProcess":
+        """Take over an exact model that was fitted with BoTorch or GPyTorch.
+
+        Supported: one output, a constant mean, an RBF, Matern-3/2 or Matern-5/2 kernel, with or without a ScaleKernel
+        and a lengthscale for each dimension, one noise level, Normalize and Standardize. The result predicts as the
+        model does, to rounding; the hyperparameters stay, those of `condition` too.   Cost: O(n^3).
+
+        Args:
+            model: A BoTorch SingleTaskGP or a GPyTorch ExactGP, in float64.
+            space: The search space whose parameters are the columns of the model, in order; none of them conditional
+                or compared by equality. If absent: Float parameters x0, x1, ... over the bounds of Normalize, or over
+                [0, 1] without it.
+            inputs: What the columns hold: "values" of parameters that are not logarithmic, or "encoded" points.
+        Raises:
+            ArgumentError: If a part of the model is none of these; the message names it.
+        """
+        foreign = read_model(model, space, inputs)
+        form = ClosedForm(columns_of(foreign.space), foreign.smoothness, foreign.X.device)
+        data = TrainingData.of(form, foreign.X, foreign.z)
+        factor = Factor.of(form, foreign.theta, data, foreign.mean)
+        theta = foreign.theta.cpu()
+        state = FitState(theta, torch.eye(len(theta)).to(theta), len(data.y))
+        scale, y = foreign.standardization, foreign.standardization.restore_mean(foreign.z)
+        gp = GaussianProcess(
+            foreign.space, foreign.X, y, scale, state, factor, data.group, foreign.smoothness, is_foreign=True
+        )
+        foreign.check(model, gp.predict_encoded)
+        return gp
+
+    def to(self, device: str | torch.device) -> "GaussianProcess":
+        """Return the same process on another device, number for number.
+
+        Args:
+            device: "cpu", "cuda" or a torch device; "auto" as for `fit`.
+        Raises:
+            DeviceError: If the device is unknown or absent.
+        """
+        where = resolve_device(device, len(self.y))
+        if where == self.device:
+            return self
+        X, y, group = (part.to(where) for part in (self.X, self.y, self.group))
+        return replace(self, X=X, y=y, group=group, factor=self.factor.to(where))
+
     def condition(self, configs: Sequence[Mapping[str, Any]], values: Sequence[float]) -> "GaussianProcess":
         """Add observations at fixed hyperparameters.
 
@@ -159,10 +205,11 @@ class GaussianProcess:
                 "`values` must be finite; got a failed experiment. Leave it out: it adds no value to the model."
             )
         X, y = torch.cat([self.X, new.X]), torch.cat([self.y, new.y])
-        standardization = Standardization.of(y)
+        standardization = self.standardization if self.is_foreign else Standardization.of(y)
+        mean = self.factor.mean if self.is_foreign else None
         group = torch.cat([self.group, len(self.factor.L) + torch.arange(len(new)).to(self.group)])
         row_means, _ = group_means(standardization.standardize(y), group)
-        factor = self.factor.append(new.X, row_means.to(y))
+        factor = self.factor.append(new.X, row_means.to(y), mean)
         return replace(self, X=X, y=y, standardization=standardization, factor=factor, group=group)
 
     def predict(self, configs: Sequence[Mapping[str, Any]], *, observation_noise: bool = False) -> Prediction:
@@ -235,24 +282,3 @@ class GaussianProcess:
         data = TrainingData.of(form, self.X, self.standardization.standardize(self.y))
         prior = ThetaPrior.of(form, self.space.d, device=self.X.device)
         return -float(NegativeLogPosterior(form, data, prior)(self.fit_state.theta.to(self.X).unsqueeze(0))[0])
-
-
-def _check_fit(space: object, smoothness: Smoothness, hyperparameters: object, restarts: object, seed: object) -> None:
-    """Check the arguments of a fit that no other door checks."""
-    if not isinstance(space, Space):
-        raise ArgumentError(explain("space", "be a Space", repr(space), "Write Space({'x': Float(0.0, 1.0)})."))
-    if smoothness not in PROFILES:
-        rule = "be one of " + ", ".join(map(repr, PROFILES))
-        raise ArgumentError(explain("smoothness", rule, repr(smoothness), "'matern52' suits most objectives."))
-    for name, number, least in (("restarts", restarts, 1), ("seed", seed, 0)):
-        if not isinstance(number, int) or isinstance(number, bool) or number < least:
-            rule = f"be a whole number of at least {least}"
-            raise ArgumentError(explain(name, rule, repr(number), "Leave it out for the default."))
-    if hyperparameters is not None:
-        p = ClosedForm(columns_of(space), smoothness).layout.size + 1
-        if not isinstance(hyperparameters, Tensor) or hyperparameters.shape != (p,):
-            got = (
-                repr(hyperparameters) if not isinstance(hyperparameters, Tensor) else str(tuple(hyperparameters.shape))
-            )
-            advice = "Take the fit_state.theta of a fit on this space."
-            raise ArgumentError(explain("hyperparameters", f"be a tensor of shape ({p},)", got, advice))

@@ -70,7 +70,8 @@ def build_covar_module(form: ClosedForm, theta: Tensor, d: int) -> ScaleKernel:
 
 def _set(module: "Module", name: str, value: Tensor, bounds: tuple[float, float]) -> None:
     """Set a hyperparameter whose fit is confined to bounds."""
-    low, high = bounds
+    # A process that was fitted elsewhere may lie outside.
+    low, high = min(bounds[0], float(value.min())), max(bounds[1], float(value.max()))
     # In the value's precision first: computed from float32 bounds, the raw value would stand for another one.
     module.register_constraint(f"raw_{name}", Interval(low * (1.0 - MARGIN), high * (1.0 + MARGIN)).to(value))
     module.initialize(**{name: value})

@@ -120,16 +120,20 @@ def test_noisy_ei_agrees_with_botorch(
     torch.testing.assert_close(found.exp(), theirs(X.unsqueeze(-2)).detach().exp(), rtol=0.15, atol=2e-3)
 
 
-def test_thompson_draws_have_the_posterior_moments(gp: GaussianProcess) -> None:
-    X = torch.cat([points(6), gp.X[:2]])
-    draws = torch.stack([acquisition("thompson", Question(gp, "maximize", seed=seed))(X) for seed in range(400)])
-    mean, variance = gp.factor.moments(X)
+@pytest.mark.parametrize("num_pending", [0, 3])
+def test_thompson_draws_have_the_posterior_moments(gp: GaussianProcess, num_pending: int) -> None:
+    pending = points(num_pending, 9)
+    X = torch.cat([points(6), gp.X[:2], pending])
+    questions = [Question(gp, "maximize", X_pending=pending, seed=seed) for seed in range(400)]
+    draws = torch.stack([acquisition("thompson", question)(X) for question in questions])
+    factor = questions[0].factor()  # pending points are believed to have returned their mean
+    mean, variance = factor.moments(X)
     error = variance.sqrt() / math.sqrt(400)
     assert bool(((draws.mean(0) - mean).abs() < 5.0 * error + 1e-3).all())
     torch.testing.assert_close(draws.std(0), variance.sqrt(), rtol=0.25, atol=1e-3)
-    V = gp.factor.solve_rows(X)[1]
-    features = gp.factor.form.features(X)
-    prior = gp.factor.form.evaluate(gp.factor.theta.unsqueeze(0), features, features).covariance[0]
+    V = factor.solve_rows(X)[1]
+    features = factor.form.features(X)
+    prior = factor.form.evaluate(factor.theta.unsqueeze(0), features, features).covariance[0]
     covariance = prior - V.mT @ V
     sampled = torch.cov(draws.mT)
     size = float(covariance.diagonal().max())

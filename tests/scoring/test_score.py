@@ -41,7 +41,7 @@ def check(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NumericalWarning)  # jitter, where the noise is tiny
         order, _ = plain_order(name, question or Question(gp), X)
-        options = {"threads": 1, **options}
+        options = {"threads": 1, "skip_observed": False, **options}
         top = score(gp, InMemory(gp.space, X), acquisition=name, k=k, **options)
     assert top.indices == order[:k]
     assert top.certificate.is_complete

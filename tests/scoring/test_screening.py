@@ -14,7 +14,7 @@ from gpbop.scoring.criteria import MOMENT_CRITERIA, criterion, variance_floor
 from gpbop.scoring.pivoting import Projection, pivots
 from gpbop.scoring.rounding import DenseRounding
 from gpbop.scoring.rows import KernelRows
-from gpbop.scoring.screening import Screen
+from gpbop.scoring.screening import TiledScreen
 from tests.scoring import extended
 from tests.scoring.candidates import process
 from tests.spaces import spaces
@@ -83,7 +83,7 @@ def test_screening_never_promises_too_little(gp: GaussianProcess, data: st.DataO
     R = data.draw(st.integers(1, len(factor.L)))
     r = data.draw(st.integers(1, R))
     dense = DenseRounding.of(factor)
-    screen = Screen(factor, Projection.of(factor, R), dense, r, True, data.draw(st.sampled_from(PROFILES)))
+    screen = TiledScreen(factor, Projection.of(factor, R), dense, r, True, data.draw(st.sampled_from(PROFILES)))
     X = X.repeat(data.draw(st.sampled_from([1, 40])), 1)  # with and without tables for equal codes
     order, bounds = screen(X, Workspace())
     mean, variance = extended.moments(factor, X[order])
@@ -101,7 +101,7 @@ def test_partial_variances_close_in_on_the_variance() -> None:
     _, variance = gp.factor.moments(X)
     highs = []
     for r in (5, 20, 60):
-        order, bounds = Screen(gp.factor, projection, dense, r, False, torch.float64)(X, Workspace())
+        order, bounds = TiledScreen(gp.factor, projection, dense, r, False, torch.float64)(X, Workspace())
         highs.append(torch.empty_like(bounds.high).scatter_(0, order, bounds.high))
     assert bool((highs[0] >= highs[1] - 1e-12).all())
     assert bool((highs[1] >= highs[2] - 1e-12).all())

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -261,3 +262,18 @@ def test_a_fit_leaves_threads_and_inference_mode_alone() -> None:
         gp = GaussianProcess.fit(MIXED, configs, values)
     assert torch.get_num_threads() == threads
     assert not gp.factor.L.is_inference()
+
+
+def test_a_process_moves_number_for_number() -> None:
+    configs, values = data(MIXED, 20)
+    gp = GaussianProcess.fit(MIXED, configs, values).with_memory(10_000)
+    assert gp.to("cpu") is gp
+    moved = replace(gp, factor=gp.factor.to(torch.device("cpu")))
+    assert moved.factor is not gp.factor
+    assert moved.factor.block_bytes == gp.factor.block_bytes
+    queries = MIXED.sample(20, 3)
+    for found, expected in zip(moved.predict(queries), gp.predict(queries), strict=True):
+        assert torch.equal(found, expected)
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceError, match="`device` must be present"):
+            gp.to("cuda")

@@ -5,8 +5,7 @@ out (a constraint, observed rows), the others keep theirs.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -15,29 +14,17 @@ from typing_extensions import override
 from gpbop.configs import Config
 from gpbop.errors import GpbopError, explain
 from gpbop.parameters import Json
+from gpbop.scoring.sources.blocks import Block as Block
+from gpbop.scoring.sources.blocks import Strip
 from gpbop.space import Space
 
 Device = torch.device | str | None
+Keep = Callable[[Tensor], Tensor]
+"""Tells which of `m x d` rows stay: `m` bools."""
 
 
 class SourceError(GpbopError, ValueError):
     """A candidate source is empty, cannot be read, or holds something that is no candidate of the space."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """Consecutive candidates of a source.
-
-    Args:
-        index: `m` int64 positions in the source, ascending.
-        X: `m x d` canonical encoded float64 rows, on the same device.
-    """
-
-    index: Tensor
-    X: Tensor
-
-    def __len__(self) -> int:
-        return len(self.index)
 
 
 class Source(ABC):
@@ -71,6 +58,17 @@ class Source(ABC):
             SourceError: If there is no candidate, or something that is none; while iterating.
         """
 
+    def pieces(self, rows: int, *, device: Device = None) -> Iterator[Block | Strip]:
+        """Iterate over all candidates in the form that is cheapest to score; otherwise as `blocks`."""
+        return self.blocks(rows, device=device)
+
+    def unfiltered(self) -> tuple["Source", Keep | None]:
+        """Return a source of these candidates and maybe others, and which of those stay; None: all of them.
+
+        A filter that is asked about the few candidates that come into question is cheaper than one that all pass.
+        """
+        return self, None
+
     @abstractmethod
     def configs(self, index: Sequence[int]) -> list[Config]:
         """Return the configs of some candidates, in the order of `index`.
@@ -87,14 +85,50 @@ class Source(ABC):
         """
         return {}
 
+    def extras_in_order(self, rows: int) -> Iterator[tuple[Sequence[int], dict[str, list[Json]]]]:
+        """Iterate once over the columns that are no parameters, for the candidates of every block and maybe others.
+
+        Args:
+            rows: Candidates of a part, at most.
+        Returns:
+            An iterator of parts: ascending positions, beyond those of the part before, and the columns there. It may
+            be empty where there are no such columns.
+        """
+        for block in self.blocks(rows):
+            index = block.index.tolist()
+            yield index, self.extras(index)
+
 
 class Indexed(Source):
-    """A source whose rows are made from their indices alone, on any device, in any order."""
+    """A source whose rows are made from their indices alone, on any device, in any order.
+
+    Args:
+        space: The search space.
+        extent: A number above every index.
+    """
+
+    def __init__(self, space: Space, extent: int) -> None:
+        self._space, self._extent = space, extent
 
     @property
-    @abstractmethod
     @override
-    def extent(self) -> int: ...
+    def space(self) -> Space:
+        return self._space
+
+    @property
+    @override
+    def size(self) -> int | None:
+        return self._extent
+
+    @property
+    @override
+    def extent(self) -> int:
+        return self._extent
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Distances between the indices of candidates that are alike."""
+        return (1,)
 
     @abstractmethod
     def rows(self, index: Tensor) -> Tensor:
@@ -112,6 +146,10 @@ class Indexed(Source):
     @override
     def configs(self, index: Sequence[int]) -> list[Config]:
         return self.space.decode(self.rows(check_index(index, self.extent)))
+
+    @override
+    def extras_in_order(self, rows: int) -> Iterator[tuple[Sequence[int], dict[str, list[Json]]]]:
+        return iter(())
 
 
 def check_rows(rows: int) -> None:

@@ -40,12 +40,14 @@ class Part:
 
 
 class Container(ABC):
-    """Rows of named columns, in an order that stays."""
+    """Rows of named columns, in an order that stays.
 
-    @property
-    @abstractmethod
-    def names(self) -> tuple[str, ...]:
-        """The names of the columns."""
+    Args:
+        names: The names of the columns.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
 
     @property
     @abstractmethod
@@ -117,12 +119,7 @@ class Listed(Sliced):
                 raise SourceError(explain(f"`configs` row {number}", "be a dict", repr(config), advice))
             names |= dict.fromkeys(config)
         self._configs = configs
-        self._names = check_names(list(names), self.place)
-
-    @property
-    @override
-    def names(self) -> tuple[str, ...]:
-        return self._names
+        super().__init__(list(names))
 
     @property
     @override
@@ -146,12 +143,7 @@ class ArrowTable(Sliced):
 
     def __init__(self, table: Any) -> None:
         self._table = table
-        self._names = check_names(table.column_names, self.place)
-
-    @property
-    @override
-    def names(self) -> tuple[str, ...]:
-        return self._names
+        super().__init__(check_names(table.column_names, self.place))
 
     @property
     @override
@@ -177,13 +169,8 @@ class Frame(Sliced):
 
     def __init__(self, frame: Any) -> None:
         self._frame = frame
-        self._names = check_names([str(name) for name in frame.columns], self.place)
-        self._number = {name: number for number, name in enumerate(self._names)}
-
-    @property
-    @override
-    def names(self) -> tuple[str, ...]:
-        return self._names
+        super().__init__(check_names([str(name) for name in frame.columns], self.place))
+        self._number = {name: number for number, name in enumerate(self.names)}
 
     @property
     @override

@@ -31,23 +31,8 @@ class Encoded(Indexed):
             row = int(wrong.nonzero()[0])
             advice = "Use space.canonicalize(X)."
             raise SourceError(explain(f"`X` in row {row}", "be canonical", str(X[row].tolist()), advice))
-        self._space = space
+        super().__init__(space, len(X))
         self._X = X.detach().to(torch.float64) + 0.0  # turns -0.0 into 0.0
-
-    @property
-    @override
-    def space(self) -> Space:
-        return self._space
-
-    @property
-    @override
-    def size(self) -> int:
-        return len(self._X)
-
-    @property
-    @override
-    def extent(self) -> int:
-        return len(self._X)
 
     @override
     def rows(self, index: Tensor) -> Tensor:

@@ -112,17 +112,13 @@ class Parquet(Container):
         if not paths:
             raise SourceError(explain("path", "hold Parquet files", f"none in {path.name!r}", "Call them *.parquet."))
         self._files = _open_all(path, paths)
+        super().__init__(self._files[0].schema.names)
         try:
             self._predicate = None if filters is None else arrow().parquet.filters_to_expression(filters)
             self._files[0].fragment.scanner(schema=self._files[0].schema, filter=self._predicate)  # checks the columns
         except (TypeError, ValueError, AttributeError, arrow().ArrowException) as error:
             advice = f"{error}. Write [('price', '<', 10)]."
             raise SourceError(explain("filters", "be a pyarrow filter", repr(filters), advice)) from None
-
-    @property
-    @override
-    def names(self) -> tuple[str, ...]:
-        return tuple(self._files[0].schema.names)
 
     @property
     @override
@@ -184,12 +180,7 @@ class Csv(Container):
             advice = "Was it cut off inside a cell? A quote inside a cell is written twice."
             got = f"{self._place} with an odd number of quotes"
             raise SourceError(explain("path", "be a whole CSV file", got, advice))
-        self._names = check_names(names, self._place)
-
-    @property
-    @override
-    def names(self) -> tuple[str, ...]:
-        return self._names
+        super().__init__(check_names(names, self._place))
 
     @property
     @override

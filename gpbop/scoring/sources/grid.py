@@ -1,7 +1,10 @@
 """All configs of a finite space, or of the part of it that `fixed` and a constraint leave, made when asked for."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
+from itertools import accumulate
+from operator import mul
 from typing import TypeAlias
 
 import torch
@@ -12,10 +15,16 @@ from gpbop.configs import Config
 from gpbop.errors import ConfigError, SpaceError, explain
 from gpbop.parameters import INACTIVE, Categorical, Json, Parameter
 from gpbop.parameters.choices import suggest
-from gpbop.scoring.sources.base import Block, Device, Indexed, SourceError, check_index, regroup
+from gpbop.scoring.sources.base import Device, Indexed, Keep, Source, SourceError, check_index, regroup
+from gpbop.scoring.sources.blocks import Block, Strip
 from gpbop.space import LARGEST_INDEX, Space
 
 Constraint: TypeAlias = Callable[[Tensor], Tensor]
+
+# Configs of a second half, at least and at most: whole tiles of lanes, and tables of them that fit a cache.
+LEAST_SECOND, MOST_SECOND = 1024, 4096
+# Candidates of a strip, for each of a block: a strip takes that much less time for each.
+STRIP_ROUNDS = 8
 
 
 class Grid(Indexed):
@@ -45,28 +54,17 @@ class Grid(Indexed):
     def __init__(
         self, space: Space, fixed: Mapping[str, Json] | None = None, constraint: Constraint | None = None
     ) -> None:
-        self._space = space
-        self._constraint = constraint
         kept = {name: _places(space, name, values) for name, values in (fixed or {}).items()}
         self._part = Space(_part(space, kept)) if kept else space
+        super().__init__(space, _finite_size(self._part))
+        self._constraint = constraint
         self._columns = [(space.names.index(name), j) for j, name in enumerate(self._part.names)]
         self._kept = {j: kept[name] for j, name in enumerate(space.names) if name in kept}
-        self._extent = _finite_size(self._part)
-
-    @property
-    @override
-    def space(self) -> Space:
-        return self._space
 
     @property
     @override
     def size(self) -> int | None:
-        return self._extent if self._constraint is None else None
-
-    @property
-    @override
-    def extent(self) -> int:
-        return self._extent
+        return self.extent if self._constraint is None else None
 
     @override
     def rows(self, index: Tensor) -> Tensor:
@@ -95,8 +93,51 @@ class Grid(Indexed):
             raise SourceError(explain("constraint", "let a config through", "none of them", "Loosen it."))
 
     @override
+    def pieces(self, rows: int, *, device: Device = None) -> Iterator[Block | Strip]:
+        q, columns = self._second_half()
+        if self._constraint is not None or self.extent < 2 * q:
+            yield from self.blocks(rows, device=device)
+            return
+        is_second = torch.zeros(self._space.d, dtype=torch.bool, device=device)
+        is_second[columns] = True
+        p, width = self.extent // q, min(q, MOST_SECOND)
+        firsts = max(1, STRIP_ROUNDS * rows // width)
+        for second in torch.split(torch.arange(q, device=device), width):
+            X_second = self.rows(second)
+            for start in range(0, p, firsts):
+                first = torch.arange(start, min(start + firsts, p), device=device) * q
+                yield Strip(first, second, self.rows(first), X_second, is_second)
+
+    @override
+    def unfiltered(self) -> tuple[Source, Keep | None]:
+        if self._constraint is None:
+            return self, None
+        whole = copy(self)
+        whole._constraint = None
+        return whole, self._mask
+
+    @property
+    @override
+    def strides(self) -> tuple[int, ...]:
+        sizes = [size for size, _ in self._part.grid_parts()]
+        return tuple(accumulate(reversed(sizes[1:]), mul, initial=1))
+
+    def _second_half(self) -> tuple[int, list[int]]:
+        """Return the number of configs of the fastest parts of the grid, as many as a strip wants, and their columns.
+
+        Where all parts are wanted there is no first half; a grid that small is no work for strips.
+        """
+        number, columns = 1, list[int]()
+        for size, own in reversed(self._part.grid_parts()):
+            if number >= LEAST_SECOND:
+                break
+            number *= size
+            columns += [self._space.names.index(self._part.names[j]) for j in own]
+        return number, columns
+
+    @override
     def configs(self, index: Sequence[int]) -> list[Config]:
-        X = self.rows(check_index(index, self._extent))
+        X = self.rows(check_index(index, self.extent))
         if self._constraint is not None and not bool(self._mask(X).all()):
             first = int((~self._mask(X)).nonzero()[0])
             got = f"{int(index[first])}, which it leaves out"

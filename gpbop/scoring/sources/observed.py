@@ -15,7 +15,7 @@ from typing_extensions import override
 from gpbop.configs import Config
 from gpbop.errors import ShapeError, explain
 from gpbop.parameters import Json
-from gpbop.scoring.sources.base import Block, Device, Source
+from gpbop.scoring.sources.base import Block, Device, Keep, Source
 from gpbop.space import Space
 
 
@@ -116,9 +116,26 @@ class Unobserved(Source):
                 yield Block(block.index[new], block.X[new])
 
     @override
+    def unfiltered(self) -> tuple[Source, Keep | None]:
+        inner, keep = self._source.unfiltered()
+        by_device: dict[torch.device, Observed] = {}
+
+        def is_new(X: Tensor) -> Tensor:
+            if X.device not in by_device:
+                by_device[X.device] = Observed(self._X_observed, device=X.device)
+            new = ~by_device[X.device].mask(X)
+            return new if keep is None else new & keep(X)
+
+        return inner, is_new
+
+    @override
     def configs(self, index: Sequence[int]) -> list[Config]:
         return self._source.configs(index)
 
     @override
     def extras(self, index: Sequence[int]) -> dict[str, list[Json]]:
         return self._source.extras(index)
+
+    @override
+    def extras_in_order(self, rows: int) -> Iterator[tuple[Sequence[int], dict[str, list[Json]]]]:
+        return self._source.extras_in_order(rows)

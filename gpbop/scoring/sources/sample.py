@@ -48,24 +48,8 @@ class Sample(Indexed):
         if space.d > SobolEngine.MAXDIM:
             got = str(space.d)
             raise SpaceError(explain("space", f"have at most {SobolEngine.MAXDIM} parameters", got, "Use Grid."))
-        self._space = space
-        self._m = m
+        super().__init__(space, m)
         self._tables = _tables(SobolEngine(space.d, scramble=True, seed=seed))  # type: ignore[no-untyped-call]
-
-    @property
-    @override
-    def space(self) -> Space:
-        return self._space
-
-    @property
-    @override
-    def size(self) -> int:
-        return self._m
-
-    @property
-    @override
-    def extent(self) -> int:
-        return self._m
 
     @override
     def rows(self, index: Tensor) -> Tensor:

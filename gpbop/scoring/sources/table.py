@@ -132,13 +132,22 @@ class Table(Source):
 
     @override
     def extras(self, index: Sequence[int]) -> dict[str, list[Json]]:
-        others = [name for name in self._container.names if name not in self.space.parameters]
-        kept = [name for name in others if self._columns is None or name in self._columns]
+        kept = self._kept()
         if not kept:
             return {}
         parts, order = self._taken(kept, index)
         values = {name: [v for part in parts for v in part.columns[name].values()] for name in kept}
         return {name: [column[i] for i in order] for name, column in values.items()}
+
+    @override
+    def extras_in_order(self, rows: int) -> Iterator[tuple[Sequence[int], dict[str, list[Json]]]]:
+        kept = self._kept()
+        for part in self._container.parts(kept, min(rows, LARGEST_PART)) if kept else ():
+            yield part.index.tolist(), {name: cells.values() for name, cells in part.columns.items()}
+
+    def _kept(self) -> list[str]:
+        others = [name for name in self._container.names if name not in self.space.parameters]
+        return [name for name in others if self._columns is None or name in self._columns]
 
     def _parameters(self) -> list[str]:
         return [name for name in self.space.names if name in self._container.names]

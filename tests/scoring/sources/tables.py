@@ -56,6 +56,12 @@ def kind(value):
     return "number" if type(value) in (int, float) else type(value).__name__
 
 
+def is_plain(parameter):
+    """Return whether no text may stand for two values of a parameter, whoever wrote it."""
+    listed = parameter.listed if isinstance(parameter, Categorical | Ordinal) else []
+    return len({kind(value) for value in listed if value is not None}) <= 1 and "" not in listed
+
+
 def whole(source: Source, rows: int) -> Block:
     """Return all blocks as one, after checking that all but the last are full."""
     blocks = list(source.blocks(rows))

@@ -1,0 +1,209 @@
+"""The first look at every candidate in one fused pass, see `gpbop.kernels.fused`, and how far it can be off.
+
+Notation:
+    v       unit roundoff of the working precision, float32 or float64
+    z       c / lengthscale times the centred numeric features; R the largest norm among the training points
+    rho     |z - z'|, reach = |z| + R its largest value for a candidate, t = rho / log2 e
+    S       number of code columns
+
+The inputs: z and z' are rounded to the working precision, so rho moves by at most v reach. The arithmetic: each
+difference, square and sum of F terms, and the square root, move rho by at most a share (F + 6) / 2 v of itself. (In
+strips both halves are computed in float64, and x is their sum: two roundings.) With d = those two together, at most
+(1 + (F + 6) / 2) v reach, no k_x moves by more than a share of d / log2 e for a Matern profile (|dk / dt| <= k), and of
+2 ln 2 rho d for rbf (k = 2^-rho^2). In float64 x may also come from a product, off by (F + 8) 4 v reach^2 at most, and
+k_x moves by no more than a share STEEPNESS of that: more than the former, so it is added wherever float64 is used.
+
+The profile's own roundings: 2^-u is good to 4 v, the sum 1 + t (1 + t / 3) to 6 v, the product to v. The
+mixture: factors of k_h are rounded once and multiplied, 2 S v, and mixed with k_x in 6 v, all terms positive: ROUNDINGS
++ 2 S together.
+
+Sums: a block of the mean to SUM_BLOCK + 2 roundings (alpha is rounded too), the blocks in float64. A row of G k is
+summed in fours: r / 4 + 6 roundings, of G one more.
+
+2^-u is not computed beyond u = 126 (float32) or 1020; a larger u leaves at most 2^-126 (1 + t)^2 in the place of less.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from gpbop.kernels.closed_form import EXACT_DISTANCE
+from gpbop.kernels.conditional import embed
+from gpbop.kernels.fused import LOG2_E, SCALES, Backend, Sums, Tables
+from gpbop.kernels.profiles import Workspace
+from gpbop.scoring.pivoting import Projection
+from gpbop.scoring.rounding import SAFETY, UNIT, DenseRounding, gamma
+from gpbop.scoring.rows import STEEPNESS
+from gpbop.scoring.screening import Bounds, Screen
+from gpbop.scoring.sources.blocks import Strip
+from gpbop.surrogate.factor import Factor
+
+# With a few to spare for the GPU, where 2^-u and the root are approximate, see `gpbop.kernels.fused_cuda`.
+ROUNDINGS = 24
+SMALLEST = {torch.float32: 2.0**-126, torch.float64: 2.0**-1020}
+# Codes of neighbouring columns are joined while they are at most so many: one look-up then serves them all, and a row
+# of the table stays in the first cache.
+JOINED_CODES = 64
+# Sorting pays where so many candidates share all their codes.
+LEAST_GROUP = 256
+
+
+class FusedScreen(Screen):
+    """Bounds for blocks of candidates by one fused pass.
+
+    Args:
+        factor: The factorised process, of one mean function.
+        projection: Its pivots.
+        dense: Rounding errors of the dense arithmetic.
+        r: Number of pivots to read.
+        needs_mean: Whether to compute means.
+        dtype: The working precision.
+        backend: The implementation for the factor's device.
+    """
+
+    def __init__(
+        self,
+        factor: Factor,
+        projection: Projection,
+        dense: DenseRounding,
+        r: int,
+        needs_mean: bool,
+        dtype: torch.dtype,
+        backend: Backend,
+    ) -> None:
+        super().__init__(factor, projection, dense, r, needs_mean, dtype)
+        form, theta, features = factor.form, factor.theta.unsqueeze(0), factor.features.rows(projection.order)
+        self._form, self._backend = form, backend
+        self._inverse = theta[0, form.layout.numeric].neg().exp() * SCALES[form.smoothness]
+        self._center, self._train = self._inverse, features.numeric[:, :0]
+        if form.has_numeric:
+            self._center = 0.5 * (features.numeric.amin(0) + features.numeric.amax(0))
+            self._train = (features.numeric - self._center) * self._inverse
+        self._radius = float(self._train.square().sum(1).max().sqrt())
+        self._columns = [*form.columns.categorical, *form.columns.latent]
+        self._similarities = form.code_similarities(theta, features)
+        self._joins = _joins([size for _, size in self._columns])
+        joined = [_product([self._similarities[c] for c in join]) for join in self._joins]
+        starts = torch.tensor([0, *(table.shape[1] for table in joined)]).cumsum(0)[:-1]
+        s, mix = self.scale, (self.scale, 0.0, 0.0)
+        if form.has_numeric and form.has_categorical:
+            w, c = (float(part) for part in form.weights(theta))
+            mix = (s * w, s * c, s * c)
+        weights = self.alpha[:, 0] if needs_mean else self.alpha.new_zeros(0)
+        parts = (self._train, torch.cat([self._train[:, :0], *joined], 1), weights, self.G)
+        z, similarity, weights, G = (part.to(dtype).contiguous() for part in parts)
+        nothing = self.G[:0]
+        self._second: tuple[Tensor | None, tuple[Tensor, Tensor], Tensor] = (None, (nothing, nothing), nothing)
+        self._tables = Tables(z, similarity, starts.to(z.device, torch.int32), mix, weights, G, form.smoothness)
+
+    @override
+    def __call__(self, X: Tensor, workspace: Workspace) -> tuple[Tensor, Bounds]:
+        z, codes = self._scaled(X), self._codes(X)
+        joined = self._joined(codes)
+        order = self._order(joined)
+        if order is not None:
+            z, joined = z[order], joined[order]
+        sums = self._backend.scattered(z.to(self.dtype), joined, self._tables)
+        reach = z.square().sum(1).sqrt_().add_(self._radius)
+        return torch.arange(len(X), device=X.device) if order is None else order, self._bounds(sums, reach)
+
+    def strip(self, strip: Strip) -> Bounds:
+        """Bound all pairs of halves of a strip, the second half varying fastest."""
+        X_second, second, far = self._second
+        if X_second is not strip.X_second:  # strips that follow each other mostly share it
+            x, h = self._half(strip.X_second, strip.is_second)
+            second = x.mT.contiguous(), h.mT.contiguous()
+            far = self._scaled(strip.X_second).square().sum(1).max().sqrt()
+            self._second = strip.X_second, second, far
+        x_second, h_second = second
+        x_first, h_first = self._half(strip.X_first, ~strip.is_second)
+        sums = self._backend.strips(x_first, h_first, x_second, h_second, self._tables)
+        return self._bounds(sums, far + self._scaled(strip.X_first).square().sum(1).max().sqrt() + self._radius)
+
+    def _half(self, X: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+        """Return `m x n` squared distances and similarities over the columns that are a half's own."""
+        columns, n = self._form.columns, self._tables.width
+        features = own[[*columns.numeric, *columns.conditional]]
+        z, train = self._scaled(X)[:, features], self._train[:n, features]
+        x = torch.cdist(z, train, compute_mode=EXACT_DISTANCE).square_()
+        kh = torch.ones_like(x)
+        for (column, _), codes, table in zip(self._columns, self._codes(X).unbind(1), self._similarities, strict=True):
+            if own[column]:
+                kh.mul_(table[:n, codes].mT)
+        return x.to(self.dtype), kh.to(self.dtype)
+
+    def _scaled(self, X: Tensor) -> Tensor:
+        """Return `m x F` scaled features."""
+        if not self._form.has_numeric:
+            return X[:, :0]
+        return embed(X, self._form.columns).sub_(self._center).mul_(self._inverse)
+
+    def _codes(self, X: Tensor) -> Tensor:
+        """Return the `m x C` codes of all code columns; an inactive one is the last of its column."""
+        codes = X[:, [column for column, _ in self._columns]].round().long()
+        last = codes.new_tensor([size - 1 for _, size in self._columns])
+        return torch.where(codes < 0, last, codes)
+
+    def _joined(self, codes: Tensor) -> Tensor:
+        """Return the `m x S` int32 codes of the joined columns."""
+        parts = []
+        for join in self._joins:
+            code = codes[:, join[0]]
+            for c in join[1:]:
+                code = code * self._columns[c][1] + codes[:, c]
+            parts.append(code.int())
+        return torch.stack(parts, 1) if parts else codes.int()
+
+    def _order(self, codes: Tensor) -> Tensor | None:
+        """Return an order of `m` candidates with equal codes side by side; None where it would not pay."""
+        sizes = [math.prod(self._columns[c][1] for c in join) for join in self._joins]
+        if not sizes or codes.device.type != "cpu" or math.prod(sizes) * LEAST_GROUP > len(codes):
+            return None
+        key = codes[:, 0].long()
+        for column, size in zip(codes[:, 1:].unbind(1), sizes[1:], strict=True):
+            key = key * size + column
+        return key.argsort()
+
+    def _bounds(self, sums: Sums, reach: Tensor) -> Bounds:
+        v, n, r = UNIT[self.dtype], self._tables.width, len(self.G)
+        t = reach / LOG2_E
+        F = self._train.shape[1]
+        moved = (1.0 + 0.5 * (F + 6)) * v * (2.0 * reach * reach if self._form.smoothness == "rbf" else t)
+        if self.dtype == torch.float64:
+            moved = moved + STEEPNESS[self._form.smoothness] * (F + 8) * 4.0 * v * reach * reach
+        error = SAFETY * moved + (ROUNDINGS + 2.0 * len(self._columns)) * v
+        least = SMALLEST[self.dtype] * (1.0 + t).square()
+        eps = self.size_of_G * self.scale * (error + least + SAFETY * gamma(r // 4 + 8, v))
+        # First-order bounds hold while they are small; no bound is given beyond.
+        eps = torch.where(error < 0.1, eps, torch.inf)
+        high = self.variance(sums.norm, eps)
+        if not len(sums.mean):
+            nothing = sums.norm.new_empty(len(sums.norm), 0)
+            return Bounds(nothing, nothing, high)
+        order = error + SAFETY * gamma(self._backend.SUM_BLOCK + 3, v) + gamma(n + 8, UNIT[torch.float64])
+        rounding = 4.0 * UNIT[torch.float64] * float(self.constant.abs())
+        lost = (self.scale * float(self.alpha.abs().sum()) + n) * least
+        delta = sums.size * (order * (1.0 + 2.0 * order)) + (lost + self.dense.mean + rounding)
+        delta = torch.where(error < 0.1, delta, torch.inf)
+        return Bounds((sums.mean + self.constant).unsqueeze(1), delta.unsqueeze(1), high)
+
+
+def _joins(sizes: list[int]) -> list[list[int]]:
+    """Join neighbouring columns of codes while they have few codes together."""
+    joins: list[list[int]] = []
+    for c, size in enumerate(sizes):
+        if joins and math.prod(sizes[other] for other in joins[-1]) * size <= JOINED_CODES:
+            joins[-1].append(c)
+        else:
+            joins.append([c])
+    return joins
+
+
+def _product(tables: list[Tensor]) -> Tensor:
+    """Return the `n x (K1 K2 ...)` products of `n x K1`, `n x K2`, ... factors, the last code varying fastest."""
+    product = tables[0]
+    for table in tables[1:]:
+        product = (product.unsqueeze(2) * table.unsqueeze(1)).flatten(1)
+    return product

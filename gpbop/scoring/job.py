@@ -1,0 +1,109 @@
+"""What is to be scored, checked once: the question, the source, and how to pass over it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gpbop.acquisition import Direction, Question
+from gpbop.device import resolve_device
+from gpbop.errors import AcquisitionError, ShapeError, explain
+from gpbop.scoring.memory import default_block_rows, free_bytes
+from gpbop.scoring.search import Search
+from gpbop.scoring.sources.base import Source
+from gpbop.scoring.sources.conversion import as_source
+from gpbop.scoring.sources.observed import skip_observed as without_observed
+from gpbop.surrogate import GaussianProcess
+
+SCORED = ("max_variance", "ei", "noisy_ei", "pi", "ucb", "thompson")
+# To measure a point again is of use where measurements are noisy, and that is what this one is for.
+WITH_REPEATS = ("noisy_ei",)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be scored.
+
+    Attributes:
+        name: The acquisition function.
+        question: The process, where the work is done, and what is asked of it.
+        candidates: The whole source.
+        threads: Number of CPU threads.
+        block_rows: Candidates of a block.
+        skips: Whether candidates that were observed or are pending are left out.
+    """
+
+    name: str
+    question: Question
+    candidates: Source
+    threads: int
+    block_rows: int
+    skips: bool
+
+    @staticmethod
+    def of(
+        gp: GaussianProcess,
+        candidates: Any,
+        acquisition: str,
+        direction: Direction,
+        X_pending: Tensor | None,
+        best_f: float | None,
+        beta: float,
+        seed: int,
+        skip_observed: bool | None,
+        device: str | torch.device,
+        block_rows: int | None,
+        threads: int | None = None,
+    ) -> "Job":
+        """Check what was asked; arguments and exceptions as for `gpbop.score`."""
+        if acquisition not in SCORED:
+            rule = "be one of " + ", ".join(map(repr, SCORED))
+            raise AcquisitionError(explain("acquisition", rule, repr(acquisition), "Choose one of these names."))
+        for name, number in (("block_rows", block_rows), ("threads", threads)):
+            if number is not None:
+                check_positive(name, number)
+        gp = gp if device == "auto" else gp.to(resolve_device(device))
+        if X_pending is not None:
+            X_pending = X_pending.to(gp.X)
+        question = Question(gp, direction, X_pending, best_f, beta, seed=seed)
+        source = as_source(gp.space, candidates)
+        skips = acquisition not in WITH_REPEATS if skip_observed is None else skip_observed
+        threads = (threads or torch.get_num_threads()) if gp.device.type == "cpu" else 1
+        if block_rows is None:
+            block_rows = default_block_rows(gp.factor, gp.space.d, threads, free_bytes(gp.device))
+        return Job(acquisition, question, source, threads, block_rows, skips)
+
+    @cached_property
+    def source(self) -> Source:
+        """The candidates that are scored."""
+        if not self.skips:
+            return self.candidates
+        gp, pending = self.question.gp, self.question.X_pending
+        return without_observed(self.candidates, gp.X if pending is None else torch.cat([gp.X, pending]))
+
+    def search(self, is_shown: bool = False) -> Search:
+        """Return the way to pass over the source."""
+        return Search(self.name, self.source, self.threads, self.block_rows, is_shown)
+
+    def restored(self, values: Tensor) -> Tensor:
+        """Map standardised acquisition values to the objective's units."""
+        question, standardization = self.question, self.question.gp.standardization
+        if self.name == "max_variance":
+            return standardization.restore_std(values)
+        if self.name in ("ei", "noisy_ei"):
+            return values + torch.tensor(standardization.scale, dtype=torch.float64).log().to(values)
+        if self.name in ("ucb", "thompson"):
+            return question.sign * standardization.restore_mean(question.sign * values)
+        return values
+
+
+def check_positive(name: str, number: object) -> None:
+    """Check a number of things.
+
+    Raises:
+        ShapeError: If it is not a positive int.
+    """
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ShapeError(explain(name, "be a positive int", repr(number), "Use 1 or more."))

@@ -1,0 +1,67 @@
+"""How many candidates make a block: as many as are fastest, fewer where memory is short."""
+
+import os
+
+import torch
+
+from gpbop.errors import DeviceError, explain
+from gpbop.surrogate.factor import BLOCK_ARRAYS, Factor
+
+# Candidates of a block: some megabytes of encoded rows, and groups of equal codes large enough to share their tables.
+BLOCK_ROWS = 16384
+# Smaller blocks cost more time than they save memory.
+LEAST_BLOCK_ROWS = 256
+# Blocks alive for each thread: one in work, two waiting.
+BLOCKS_ALIVE = 3
+# Matrices of n x n: the factor L, the covariance it is ordered by, and the projection.
+SQUARES = 3
+# Share of the free memory that is used.
+SHARE = 0.5
+
+
+def needed_bytes(factor: Factor, d: int, rows: int, threads: int) -> int:
+    """Return an upper bound of the memory that scoring takes beside the source, in bytes, whatever its size.
+
+    8 [3 n^2 + threads (3 rows (d + 1) + 6 rows n)], the last term under the cap `factor.block_bytes`: squares of the
+    factor, blocks of encoded rows with their indices, and the rows of covariances of those computed densely.
+
+    Args:
+        factor: The factorised process over n points.
+        d: Columns of an encoded point.
+        rows: Candidates of a block.
+        threads: Number of threads.
+    """
+    n = len(factor.L)
+    dense = min(factor.block_bytes, 8 * BLOCK_ARRAYS * rows * n)
+    return 8 * SQUARES * n * n + threads * (8 * BLOCKS_ALIVE * rows * (d + 1) + dense)
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Return the free memory of a device, in bytes; None where the system does not tell."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not on Windows, and not all of it on macOS
+        return None
+
+
+def default_block_rows(factor: Factor, d: int, threads: int, free: int | None) -> int:
+    """Return the candidates of a block: `BLOCK_ROWS`, halved until scoring fits into half of the free memory.
+
+    Args:
+        factor: The factorised process.
+        d: Columns of an encoded point.
+        threads: Number of threads.
+        free: Free memory in bytes, if known.
+    """
+    rows = BLOCK_ROWS
+    while free is not None and rows > LEAST_BLOCK_ROWS and needed_bytes(factor, d, rows, threads) > SHARE * free:
+        rows //= 2
+    return rows
+
+
+def out_of_memory(device: torch.device) -> DeviceError:
+    """Return the error of a device that has no room for a single candidate."""
+    advice = "Free memory there, as other programs use it too, or use device='cpu'."
+    return DeviceError(explain("device", "have memory to score candidates", f"{str(device)!r}, which is full", advice))

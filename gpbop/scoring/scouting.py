@@ -1,0 +1,64 @@
+"""A threshold to begin with: the value that k candidates of a source are known to reach.
+
+A pass drops nothing before it has seen k candidates, and little before it has seen good ones. Where any candidate can
+be made from its index, some are therefore looked at beforehand, and then the neighbours of the best of them: what they
+reach is a bound, so the answer does not depend on them.
+"""
+
+import torch
+from torch import Tensor
+
+from gpbop.scoring.criteria import Criterion
+from gpbop.scoring.sources.base import Indexed, Keep, Source
+
+# One candidate in so many is looked at beforehand, and at most so many.
+SHARE, MOST = 500, 50_000
+ROUNDS = 40
+
+
+def scout(source: Source, criterion: Criterion, k: int, keep: Keep | None, without: Tensor | None) -> float:
+    """Return a value that at least `k` candidates reach; minus infinity if too few were looked at.
+
+    Args:
+        source: The candidates.
+        criterion: The acquisition function.
+        k: How many must reach it.
+        keep: Which candidates count; None: all.
+        without: Positions of candidates that do not count.
+    """
+    if not isinstance(source, Indexed) or source.extent < 2 * SHARE * k:
+        return -torch.inf
+    device = criterion.factor.L.device
+    budget = min(source.extent // SHARE, MOST)
+    generator = torch.Generator().manual_seed(0)
+    index = _distinct(torch.randint(source.extent, (budget // 4,), generator=generator).to(device))
+    steps = torch.tensor([sign * stride for stride in source.strides for sign in (1, -1)], device=device)
+    known, low = index[:0], index[:0].double()
+    reached = -torch.inf
+    for _ in range(ROUNDS):
+        index = index[~torch.isin(index, known)][: max(budget, 0)]
+        budget -= len(index)
+        if keep is not None and len(index):
+            index = index[keep(source.rows(index))]
+        if without is not None:
+            index = index[~torch.isin(index, without)]
+        known, low = torch.cat([known, index]), torch.cat([low, _low(source.rows(index), criterion)])
+        best = low.topk(min(k, len(low)))
+        if len(low) < k or budget <= 0 or not len(index) or float(best.values[-1]) <= reached:
+            break
+        reached = float(best.values[-1])
+        index = _distinct((known[best.indices].unsqueeze(1) + steps).flatten())
+        index = index[(index >= 0) & (index < source.extent)]
+    return float(low.topk(k).values[-1]) if len(low) >= k else -torch.inf
+
+
+def _distinct(index: Tensor) -> Tensor:
+    distinct: Tensor = torch.unique(index)
+    return distinct
+
+
+def _low(X: Tensor, criterion: Criterion) -> Tensor:
+    """Return lower bounds of `m` values, both errors included: of this computation, and of the one that counts."""
+    mean, variance = criterion.factor.moments(X)
+    delta, error = 2.0 * criterion.dense.mean, 2.0 * criterion.dense.variance
+    return criterion.lower(mean.reshape(len(X), -1), delta, variance - error, variance + error)

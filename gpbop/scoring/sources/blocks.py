@@ -1,0 +1,98 @@
+"""What a source is read in: blocks of rows, and strips of a grid, which are rows by the product.
+
+The configs of a strip are all pairs of a first and a second half, which share no parameter. What a kernel reads of a
+pair is a sum or a product of what it reads of the halves, so `p q` candidates cost little more than `p + q` rows.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive candidates of a source.
+
+    Args:
+        index: `m` int64 positions in the source, ascending.
+        X: `m x d` canonical encoded float64 rows, on the same device.
+    """
+
+    index: Tensor
+    X: Tensor
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def take(self, which: Tensor | slice) -> "Block":
+        """Return some of the candidates."""
+        return Block(self.index[which], self.X[which])
+
+    def halves(self) -> tuple["Block", "Block"]:
+        """Cut into two."""
+        cut = len(self) // 2
+        return self.take(slice(0, cut)), self.take(slice(cut, None))
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return self.index.device
+
+    def to(self, device: torch.device) -> "Block":
+        """Move to a device."""
+        return Block(self.index.to(device), self.X.to(device))
+
+
+@dataclass(frozen=True)
+class Strip:
+    """`p q` candidates: every first half with every second half.
+
+    Attributes:
+        index_first: `p` int64 positions of the first halves with the second half at position 0.
+        index_second: `q` int64 positions of the second halves; the index of a pair is the sum of both.
+        X_first: `p x d` canonical rows whose columns of the first half count.
+        X_second: `q x d` canonical rows whose columns of the second half count.
+        is_second: `d` bools: which columns belong to the second half.
+    """
+
+    index_first: Tensor
+    index_second: Tensor
+    X_first: Tensor
+    X_second: Tensor
+    is_second: Tensor
+
+    def __len__(self) -> int:
+        return len(self.index_first) * len(self.index_second)
+
+    def take(self, places: Tensor) -> Block:
+        """Return the candidates of some places; the second half varies fastest."""
+        one, other = places // len(self.index_second), places % len(self.index_second)
+        X = torch.where(self.is_second, self.X_second[other], self.X_first[one])
+        return Block(self.index_first[one] + self.index_second[other], X)
+
+    def block(self) -> Block:
+        """Return all candidates as rows."""
+        return self.take(torch.arange(len(self), device=self.index_first.device))
+
+    def halves(self) -> tuple["Strip", "Strip"]:
+        """Cut into two."""
+        if len(self.index_first) > 1:
+            cut = len(self.index_first) // 2
+            parts = (slice(0, cut), slice(cut, None))
+            one, other = (replace(self, index_first=self.index_first[at], X_first=self.X_first[at]) for at in parts)
+        else:
+            cut = len(self.index_second) // 2
+            parts = (slice(0, cut), slice(cut, None))
+            one, other = (replace(self, index_second=self.index_second[at], X_second=self.X_second[at]) for at in parts)
+        return one, other
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return self.index_first.device
+
+    def to(self, device: torch.device) -> "Strip":
+        """Move to a device."""
+        tensors = (self.index_first, self.index_second, self.X_first, self.X_second, self.is_second)
+        return Strip(*(tensor.to(device) for tensor in tensors))

@@ -1,0 +1,158 @@
+"""Many candidates against the training points in one pass: posterior mean, its size, and a share of the variance.
+
+What is computed for each candidate, without ever holding the `m x n` matrix of covariances:
+
+    mean = sum_j k_j alpha_j,   size = sum_j |k_j alpha_j|,   norm = sum_i (sum_{j <= i} G_ij k_j)^2
+
+This file holds the contract and its plain torch reference; `fused_cpu` (Numba) and `fused_cuda` (Triton) are the fast
+ones. All of them are proven equal to the reference by the conformance test.
+
+Notation:
+    z       scaled numeric features, (F,): x = |z - z'|^2 = (c r)^2, with c of `SCALES`
+    k_x     profile of x by powers of two, u = sqrt x: rbf 2^-x; matern32 (1 + u / e) 2^-u; matern52 (1 + u / e + u^2 /
+            (3 e^2)) 2^-u, e = log2 of Euler's number
+    k_h     product over the code columns of `similarity`, one factor for each
+    k       mix_0 k_x k_h + mix_1 k_x + mix_2 k_h, the outputscale included; 1 stands for an absent part
+"""
+
+import math
+from functools import cache
+from importlib import import_module
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from gpbop.kernels.continuous import Smoothness
+
+LOG2_E = math.log2(math.e)
+SCALES: dict[Smoothness, float] = {
+    "matern52": math.sqrt(5.0) * LOG2_E,
+    "matern32": math.sqrt(3.0) * LOG2_E,
+    "rbf": math.sqrt(0.5 * LOG2_E),
+}
+
+
+class Tables(NamedTuple):
+    """What is read of the `n` training points; all floats have one dtype, float32 or float64, and are contiguous.
+
+    Attributes:
+        z: `n x F` scaled numeric features.
+        similarity: `n x H` factors of k_h: one column for each code of each code column, side by side.
+        starts: `S` int32 numbers of the first column in `similarity` of each code column.
+        mix: Three numbers.
+        weights: `n` weights alpha of the mean; `0` where no mean is wanted, then only the first `r` rows are read.
+        G: `r x r` lower triangular matrix, read as if it were zero above the diagonal.
+        smoothness: The profile.
+    """
+
+    z: Tensor
+    similarity: Tensor
+    starts: Tensor
+    mix: tuple[float, float, float]
+    weights: Tensor
+    G: Tensor
+    smoothness: Smoothness
+
+    @property
+    def width(self) -> int:
+        """Number of training points that are read."""
+        return len(self.z) if len(self.weights) else len(self.G)
+
+
+class Sums(NamedTuple):
+    """What is known of `m` candidates after one pass; see the head of this file.
+
+    Attributes:
+        mean: `m` sums; empty where no mean is wanted.
+        size: `m` sums of absolute values; empty where no mean is wanted.
+        norm: `m` sums of squares.
+    """
+
+    mean: Tensor
+    size: Tensor
+    norm: Tensor
+
+
+def profile(x: Tensor, smoothness: Smoothness) -> Tensor:
+    """Compute k_x of scaled squared distances."""
+    if smoothness == "rbf":
+        return torch.exp2(-x)
+    u = x.sqrt()
+    t = u / LOG2_E
+    return torch.exp2(-u) * (1.0 + t if smoothness == "matern32" else 1.0 + t + t.square() / 3.0)
+
+
+def scattered(z: Tensor, codes: Tensor, tables: Tables) -> Sums:
+    """Evaluate candidates that have nothing in common.
+
+    Args:
+        z: `m x F` scaled numeric features.
+        codes: `m x S` int32 codes of the code columns, none negative.
+        tables: The training points.
+    """
+    n = tables.width
+    x = (z.unsqueeze(1) - tables.z[:n]).square().sum(-1)
+    kh = torch.ones_like(x)
+    for column, start in zip(codes.unbind(1), tables.starts.tolist(), strict=True):
+        kh = kh * tables.similarity[:n, start + column.long()].mT
+    return _sums(x, kh, tables)
+
+
+def strips(x_first: Tensor, h_first: Tensor, x_second: Tensor, h_second: Tensor, tables: Tables) -> Sums:
+    """Evaluate all pairs of a first half and a second half of a product of candidates.
+
+    Squared distances of the halves add and similarities multiply, so a pair costs no distance and no look-up.
+
+    Args:
+        x_first: `p x n` squared distances of the first halves, over their own features.
+        h_first: `p x n` products of their similarities.
+        x_second: `n x q` squared distances of the second halves.
+        h_second: `n x q` products of their similarities.
+        tables: The training points; its features, similarities and starts are not read.
+    Returns:
+        `p q` sums, the second half varying fastest.
+    """
+    n = tables.width
+    x = (x_first[:, None, :n] + x_second.mT[:, :n]).flatten(0, 1)
+    kh = (h_first[:, None, :n] * h_second.mT[:, :n]).flatten(0, 1)
+    return _sums(x, kh, tables)
+
+
+def _sums(x: Tensor, kh: Tensor, tables: Tables) -> Sums:
+    kx = profile(x, tables.smoothness)
+    both, only_x, only_h = tables.mix
+    k = both * kx * kh + only_x * kx + only_h * kh
+    r = len(tables.G)
+    norm = (k[:, :r] @ tables.G.tril().mT).square().sum(1)
+    if not len(tables.weights):
+        return Sums(norm[:0], norm[:0], norm)
+    terms = k * tables.weights
+    return Sums(terms.sum(1), terms.abs().sum(1), norm)
+
+
+class Backend(Protocol):
+    """A fast implementation of `scattered` and `strips`."""
+
+    # Terms of the mean that are summed in the working precision before they are added in float64.
+    SUM_BLOCK: int
+
+    def scattered(self, z: Tensor, codes: Tensor, tables: Tables) -> Sums:
+        """Evaluate candidates that have nothing in common."""
+        ...
+
+    def strips(self, x_first: Tensor, h_first: Tensor, x_second: Tensor, h_second: Tensor, tables: Tables) -> Sums:
+        """Evaluate all pairs of first and second halves."""
+        ...
+
+
+@cache
+def backend(device_type: str) -> Backend | None:
+    """Return the fast implementation for "cpu" (Numba) or "cuda" (Triton); None where its compiler is absent."""
+    name = {"cpu": "fused_cpu", "cuda": "fused_cuda"}[device_type]
+    try:
+        module: Any = import_module(f"gpbop.kernels.{name}")
+    except ImportError:
+        return None
+    found: Backend = module
+    return found

@@ -1,0 +1,71 @@
+"""Tables and plots show the recorded numbers and no others."""
+
+import re
+from pathlib import Path
+
+from benchmarks.harness.headline import headline, write_headline_plots
+from benchmarks.harness.plot import swept, write_plots
+from benchmarks.harness.question import Question
+from benchmarks.harness.results import append
+from benchmarks.harness.show import duration, markdown_table
+from benchmarks.harness.table import results_page, table, write_page
+from benchmarks.questions.scoring import QUESTION as SCORING
+from tests.benchmarks.rows import row
+
+
+def test_a_row_is_shown_with_its_ratio_to_the_first_side_per_item() -> None:
+    rows = [row(count=100, unit="candidates"), row("dense", (0.5, 0.5, 0.5), count=10, values={"same": True})]
+    first, second = table(rows, {}).splitlines()[2:]
+    assert first == "| n=20 | cpu | gpbop | 1 s | 990 ms to 1.01 s | 4 | 100 candidates |  |  |"
+    assert second == "|  |  | dense | 500 ms | 500 ms to 500 ms | 3 | 20 calls | 5x | yes |"
+
+
+def test_columns_without_entries_are_left_out() -> None:
+    assert markdown_table(["a", "b"], [["1", ""], ["2", ""]]) == "| a |\n| --- |\n| 1 |\n| 2 |"
+
+
+def test_pages_are_the_same_whenever_they_are_made(tmp_path: Path) -> None:
+    for n in (10, 20):
+        append(tmp_path / "ask.jsonl", row(sizes={"n": n}))
+    pages, plots = [], []
+    for _ in range(2):
+        (plot,) = write_plots(tmp_path)
+        write_page(tmp_path, tmp_path / "RESULTS.md")
+        pages.append((tmp_path / "RESULTS.md").read_text())
+        plots.append(plot.read_text())
+    assert pages[0] == pages[1]
+    assert plots[0] == plots[1]
+    (shown,) = re.findall(r"!\[ask\]\((.*)\)", pages[0])
+    assert (tmp_path / shown).samefile(plot)
+
+
+def test_no_rows_no_numbers(tmp_path: Path) -> None:
+    assert "No results are recorded yet." in results_page([], tmp_path, tmp_path)
+    assert "No results are recorded yet" in headline(tmp_path)
+
+
+def test_the_headline_is_the_base_case(tmp_path: Path) -> None:
+    base, path = SCORING.cases["full"][0], tmp_path / "scoring.jsonl"
+    scored = {"question": "scoring", "unit": "candidates", "size": "full"}
+    append(path, row(sizes=base, count=100, **scored))
+    append(path, row("dense", (0.5, 0.5, 0.5), sizes=base, count=10, **scored))
+    append(path, row("dense", (7.0, 7.0, 7.0), sizes=base | {"n": 7}, count=10, **scored))
+    assert "| A CPU | cpu | ei | gpbop | 100 |  |\n|  |  |  | dense | 20 | 5x as fast |" in headline(tmp_path)
+    assert headline(tmp_path).count("dense |") == 1
+    assert "![" not in headline(tmp_path)
+    (plot,) = write_headline_plots(tmp_path)  # n is swept, by the row with 7 observations
+    assert f"](benchmarks/results/plots/{plot.name})" in headline(tmp_path)
+
+
+def test_a_sweep_changes_one_size_at_a_time() -> None:
+    question = Question({}, lambda setting: iter(()))
+    sizes = [{"n": 1, "m": 1, "name": "a"}, {"n": 2, "m": 1, "name": "a"}, {"n": 1, "m": 5, "name": "a"}]
+    panels = swept([row(sizes=one) for one in [*sizes, {"n": 1, "m": 1, "name": "b"}]], question)
+    assert {key: [one["sizes"] for one in rows] for key, rows in panels.items()} == {
+        "n": sizes[:2],
+        "m": [sizes[0], sizes[2]],
+    }
+
+
+def test_durations_keep_three_digits() -> None:
+    assert [duration(s) for s in (123.4, 1.0, 0.01234, 9.999e-5, 2e-9)] == ["123 s", "1 s", "12.3 ms", "100 us", "2 ns"]

@@ -1,0 +1,87 @@
+"""Blocks fit into the memory there is, and a device that is full is said to be."""
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpbop import Float, Space
+from gpbop.errors import DeviceError
+from gpbop.kernels.profiles import Workspace
+from gpbop.scoring import score_all
+from gpbop.scoring.memory import (
+    BLOCK_ROWS,
+    LEAST_BLOCK_ROWS,
+    SHARE,
+    default_block_rows,
+    free_bytes,
+    needed_bytes,
+)
+from gpbop.scoring.scan import _halving
+from gpbop.scoring.sources.base import Block
+from gpbop.surrogate.factor import Factor
+from tests.scoring.candidates import InMemory, process
+
+SPACE = Space({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0)})
+
+
+@given(free=st.integers(0, 2**40), threads=st.integers(1, 64), d=st.integers(1, 50))
+def test_blocks_fit_into_half_of_the_free_memory(free: int, threads: int, d: int) -> None:
+    factor = process(SPACE, 30).factor
+    rows = default_block_rows(factor, d, threads, free)
+    assert LEAST_BLOCK_ROWS <= rows <= BLOCK_ROWS
+    needed = needed_bytes(factor, d, rows, threads)
+    assert needed <= SHARE * free or rows == LEAST_BLOCK_ROWS
+    if rows < BLOCK_ROWS:  # no smaller than they have to be
+        assert needed_bytes(factor, d, 2 * rows, threads) > SHARE * free
+    assert default_block_rows(factor, d, threads, None) == BLOCK_ROWS
+
+
+def test_the_free_memory_is_known_here() -> None:
+    free = free_bytes(torch.device("cpu"))
+    assert free is None or free > 0
+
+
+def limited(rows: int) -> Any:
+    """Return a function of a block that has memory for so many candidates only, and what it was given."""
+    seen: list[int] = []
+
+    def process(block: Block, _: Workspace) -> None:
+        if len(block.index) > rows:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        seen.extend(block.index.tolist())
+
+    return process, seen
+
+
+def test_chunks_are_halved_until_they_fit() -> None:
+    block = Block(torch.arange(37), torch.zeros(37, 2, dtype=torch.float64))
+    for rows in (1, 5, 36, 37):
+        process, seen = limited(rows)
+        _halving(block, process, Workspace())
+        assert seen == list(range(37))
+    process, _ = limited(0)
+    with pytest.raises(DeviceError, match=r"`device` must have memory to score candidates; got 'cpu', which is full"):
+        _halving(block, process, Workspace())
+
+
+def test_dense_scoring_is_halved_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    gp = process(SPACE, 10)
+    X = torch.rand(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    (whole,) = score_all(gp, InMemory(SPACE, X))
+    moments, room = Factor.moments, 7
+
+    def scarce(self: Factor, X: torch.Tensor) -> Any:
+        if len(X) > room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return moments(self, X)
+
+    monkeypatch.setattr(Factor, "moments", scarce)
+    (halved,) = score_all(gp, InMemory(SPACE, X))
+    for name in ("index", "mean", "std", "values"):
+        torch.testing.assert_close(getattr(halved, name), getattr(whole, name), rtol=1e-12, atol=1e-12)
+    room = 0
+    with pytest.raises(DeviceError, match="Free memory there"):
+        list(score_all(gp, InMemory(SPACE, X)))
