@@ -31,7 +31,10 @@ from typing import Any
 import torch
 
 from benchmarks.environment import describe
-from gpbop import Categorical, Float, GaussianProcess, Integer, Optimizer, Space
+from benchmarks.peers.optuna import distributions as optuna_distributions
+from benchmarks.problems import TEN as SPACE
+from benchmarks.problems import bowl as objective
+from gpbop import GaussianProcess, Optimizer
 from gpbop.acquisition import Question, acquisition
 from gpbop.search import maximize_acquisition
 from gpbop.surrogate.marginal_likelihood import NegativeLogPosterior, TrainingData
@@ -39,27 +42,6 @@ from gpbop.surrogate.priors import ThetaPrior
 
 RESULTS = Path(__file__).parent / "results" / "ask_latency.jsonl"
 BOTORCH_UP_TO = 500  # its fit takes minutes there
-
-SPACE = Space(
-    {
-        **{f"x{i}": Float(0.0, 1.0) for i in range(4)},
-        "rate": Float(1e-5, 1e-1, log=True),
-        "layers": Integer(1, 16),
-        "heads": Integer(1, 16),
-        "optimizer": Categorical(["sgd", "adam", "lion"]),
-        "activation": Categorical(["relu", "gelu", "silu", "tanh"]),
-        "norm": Categorical(["none", "batch", "layer"]),
-    }
-)
-
-
-def objective(config: dict[str, Any]) -> float:
-    """A smooth bowl whose centre depends on the choices."""
-    shift = 0.2 * SPACE.parameters["optimizer"].encode(config["optimizer"])
-    bowl = sum((config[f"x{i}"] - 0.3 - shift * (i == 0)) ** 2 for i in range(4))
-    rate = (math.log10(config["rate"]) + 3.0) ** 2 / 4.0
-    depth = abs(config["layers"] - 5) / 10.0 + (config["heads"] - 8) ** 2 / 100.0 * (1.0 + (config["norm"] == "none"))
-    return bowl + rate + depth + 0.1 * len(config["activation"])
 
 
 def gpbop_side(configs: list[dict[str, Any]], repeats: int, device: str) -> dict[str, Any]:
@@ -81,16 +63,7 @@ def optuna_side(configs: list[dict[str, Any]], repeats: int) -> dict[str, Any]:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    distributions: dict[str, Any] = {}
-    for name, parameter in SPACE.parameters.items():
-        if isinstance(parameter, Categorical):
-            distributions[name] = optuna.distributions.CategoricalDistribution(parameter.choices)
-        elif isinstance(parameter, Integer):
-            distributions[name] = optuna.distributions.IntDistribution(parameter.low, parameter.high)
-        elif isinstance(parameter, Float):
-            distributions[name] = optuna.distributions.FloatDistribution(
-                parameter.low, parameter.high, log=parameter.log
-            )
+    distributions = optuna_distributions(SPACE.to_dict()["parameters"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # experimental
         study = optuna.create_study(sampler=optuna.samplers.GPSampler(seed=0))

@@ -10,15 +10,17 @@ from typing import Any
 import torch
 
 import gpbop
+from benchmarks.harness.energy import driver_version
 
 PACKAGES = ("torch", "gpytorch", "botorch", "numpy", "scikit-learn", "optuna")
 
 
 def describe() -> dict[str, Any]:
-    """Return processor, GPU, versions, commit and date; never the name of the machine."""
+    """Return processor, GPU, driver, versions, commit and date; never the name of the machine."""
     return {
         "cpu": _cpu(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "driver": driver_version(),
         "python": platform.python_version(),
         "versions": {"gpbop": gpbop.__version__, **{name: _version(name) for name in PACKAGES}},
         "commit": _commit(),
@@ -55,5 +57,9 @@ def _commit() -> str | None:
 
 
 def _git(*arguments: str) -> str:
-    run = subprocess.run(["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    command = ["git", *arguments]
+    try:
+        run = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
     return run.stdout.strip()

@@ -8,8 +8,17 @@ import math
 from pathlib import Path
 from typing import Any
 
+from benchmarks import readme_searches
+from benchmarks.harness.headline import headline
+
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
+# The script whose rows a section tells of, and what tells it.
+SEARCHES = {
+    "designs": ("compare_designs", readme_searches.designs),
+    "baselines": ("compare_baselines", readme_searches.baselines),
+    "stopping": ("calibrate_stopping", readme_searches.stopping),
+}
 
 
 def read(name: str) -> list[dict[str, Any]]:
@@ -96,10 +105,19 @@ def _shortfall(value: float) -> str:
 
 def sections() -> dict[str, str]:
     """Return the generated sections by name."""
-    return {"replay": replay(), "latency": latency()}
+    return {"replay": replay(), "latency": latency(), "benchmarks": headline(), **searches()}
 
 
-def main() -> None:
+def searches() -> dict[str, str]:
+    """Return the sections about whole searches by name."""
+    written = {}
+    for name, (script, write) in SEARCHES.items():
+        rows = read(f"{script}.jsonl")
+        written[name] = f"{write(rows)}\n\n{origin(rows[0], script)}"
+    return written
+
+
+def write_readme() -> None:
     """Write the sections into the README."""
     text = README.read_text()
     for name, section in sections().items():
@@ -110,4 +128,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    write_readme()

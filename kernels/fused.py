@@ -42,7 +42,7 @@ class Tables(NamedTuple):
         starts: `S` int32 numbers of the first column in `similarity` of each code column.
         mix: Three numbers.
         weights: `n` weights alpha of the mean; `0` where no mean is wanted, then only the first `r` rows are read.
-        G: `r x r` lower triangular matrix, read as if it were zero above the diagonal.
+        G: `r x r` lower triangular matrix, zero above the diagonal.
         smoothness: The profile.
     """
 
@@ -65,7 +65,7 @@ class Sums(NamedTuple):
 
     Attributes:
         mean: `m` sums; empty where no mean is wanted.
-        size: `m` sums of absolute values; empty where no mean is wanted.
+        size: `m` sums of absolute values, or upper bounds of them; empty where no mean is wanted.
         norm: `m` sums of squares.
     """
 

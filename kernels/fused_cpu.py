@@ -176,10 +176,14 @@ def _add_uniform(x: Any, a: Any, b: Any, w: Any, kind: tuple[int, ...], k: Any, 
             u = math.sqrt(x[c])
             t = u * rate
             k[c] = a * (power(u) * (one + t * (one + t * third))) + b
-    for c in range(LANES):
-        term = w * k[c]
-        part[c] += term
-        size[c] += abs(term)
+    if x.itemsize == 4:
+        for c in range(LANES):
+            term = w * k[c]
+            part[c] += term
+            size[c] += abs(term)
+    else:  # the size is bounded afterwards
+        for c in range(LANES):
+            part[c] += w * k[c]
 
 
 @compiled
@@ -199,10 +203,14 @@ def _add(x: Any, kh: Any, mix: Any, w: Any, kind: tuple[int, ...], k: Any, part:
             u = math.sqrt(x[c])
             t = u * rate
             k[c] = (both * kh[c] + only_x) * (power(u) * (one + t * (one + t * third))) + only_h * kh[c]
-    for c in range(LANES):
-        term = w * k[c]
-        part[c] += term
-        size[c] += abs(term)
+    if x.itemsize == 4:
+        for c in range(LANES):
+            term = w * k[c]
+            part[c] += term
+            size[c] += abs(term)
+    else:  # the size is bounded afterwards
+        for c in range(LANES):
+            part[c] += w * k[c]
 
 
 @compiled
@@ -372,14 +380,18 @@ def _empty(shape: tuple[int, ...]) -> Sums:
 
 
 def _wanted(sums: Sums, tables: Tables) -> Sums:
-    return sums if len(tables.weights) else Sums(sums.mean[:0], sums.size[:0], sums.norm)
+    if not len(tables.weights):
+        return Sums(sums.mean[:0], sums.size[:0], sums.norm)
+    if tables.z.dtype == torch.float64:
+        sums.size.fill_(sum(tables.mix) * float(tables.weights.abs().sum()))
+    return sums
 
 
 def _padded(tables: Tables) -> tuple[Tensor, Tensor, Tensor]:
     """Return mix, weights (zeros where no mean is wanted) and G with zeros up to a multiple of 4 pivots."""
     r = len(tables.G)
     weights = tables.weights if len(tables.weights) else tables.G.new_zeros(r)
-    G = functional.pad(tables.G.tril(), (0, -r % 4, 0, -r % 4))
+    G = functional.pad(tables.G, (0, -r % 4, 0, -r % 4)) if r % 4 else tables.G
     return tables.G.new_tensor(tables.mix), weights, G
 
 

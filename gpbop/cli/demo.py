@@ -1,5 +1,6 @@
-"""`gpbop demo`: tune a real model, and print each training as it lands."""
+"""`gpbop demo`: real examples, printed step by step."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,12 +13,17 @@ from gpbop.examples import demo as demos
 
 def demo(
     name: Annotated[str, typer.Argument(help="Which example: " + ", ".join(demos.EXAMPLES) + ".")] = "autoencoder",
-    trials: Annotated[int, typer.Option(min=1, help="How many trainings to run.")] = 30,
-    device: Annotated[Device, typer.Option(help="Where to train; auto takes CUDA where present.")] = Device.auto,
+    trials: Annotated[
+        int | None, typer.Option(help="How many trainings to run; for sine, how many points at most. 30 if left out.")
+    ] = None,
+    device: Annotated[Device, typer.Option(help="Where to compute; auto takes CUDA where present.")] = Device.auto,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the search; the trainings keep theirs.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for pictures; for the autoencoder, for the report as well.")
+    ] = None,
 ) -> None:
-    """Tune a real model by real trainings, and print each as it lands."""
+    """Tune a real model by real trainings, learn a sine, or choose a ResNet: printed step by step."""
     if name not in demos.EXAMPLES:
         known = ", ".join(demos.EXAMPLES)
         raise GpbopError(explain("name", f"be one of {known}", repr(name), "Run: gpbop demo autoencoder"))
-    demos.EXAMPLES[name](Console(highlight=False), trials=trials, device=device.value, seed=seed)
+    demos.EXAMPLES[name](Console(highlight=False), trials=trials, device=device.value, seed=seed, out=out)

@@ -18,16 +18,15 @@ digits that a person still reads. Nothing was chosen to favour a place in the gr
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
+from gpbop.examples.training import digits, private_state
 from gpbop.parameters import Categorical, Float, Ordinal
 from gpbop.space import Space
 
@@ -76,7 +75,7 @@ def train(config: Mapping[str, Any], *, seed: int = 0, device: torch.device | st
     """
     device = torch.device(device)
     clean_train, clean, noisy = (images.to(device) for images in _images())
-    with _private_state(seed, device):
+    with private_state(seed, device):
         model = _model(config).to(device)
         _fit(model, clean_train, noise=float(config["noise"]))
         model.eval()
@@ -88,9 +87,7 @@ def train(config: Mapping[str, Any], *, seed: int = 0, device: torch.device | st
 def _images() -> tuple[Tensor, Tensor, Tensor]:
     """Return clean training images, clean held-out images and noisy held-out images, each `n x 8 x 8`."""
     generator = torch.Generator().manual_seed(SPLIT_SEED)
-    pixels, _ = load_digits(return_X_y=True)  # 1797 x 64, 0 to 16
-    images = torch.as_tensor(pixels, dtype=torch.float32).reshape(-1, 8, 8) / 16
-    images = images[torch.randperm(len(images), generator=generator)]
+    images, _ = digits(generator)
     clean = images[-HELD_OUT_IMAGES:]
     noisy = clean + HELD_OUT_NOISE * torch.randn(clean.shape, generator=generator)
     return images[:TRAIN_IMAGES], clean, noisy
@@ -130,23 +127,3 @@ def _fit(model: nn.Module, images: Tensor, *, noise: float) -> None:
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
-
-
-@contextmanager
-def _private_state(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch, take one thread and deterministic kernels; put everything back at the end."""
-    threads = torch.get_num_threads()
-    cuda = [device] if device.type == "cuda" else []
-    with (
-        torch.random.fork_rng(devices=cuda),
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
-    ):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would also reseed every CUDA device
-        for index in cuda:
-            with torch.cuda.device(index):
-                torch.cuda.manual_seed(seed)
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)

@@ -20,8 +20,10 @@ from gpbop.scoring.scan import one_core
 from gpbop.scoring.search import Found, Search
 from gpbop.scoring.top import Certificate
 
-# Candidates in the queue, for each one wanted, at least and at most.
-QUEUE_SHARE, LEAST_QUEUE, MOST_QUEUE = 16, 512, 4096
+# Candidates in the queue, for each one wanted, at least and at most. Variances fall everywhere as points are chosen, so
+# by variance alone a queue is soon used up; others mostly find all their points in one.
+QUEUE_SHARE, LEAST_QUEUE, MOST_QUEUE = 4, 512, 8192
+SHARE_BY_VARIANCE = 32
 # Share of |value| + 1 by which rounding may lift a value although its variance fell.
 LIFT = 1e-8
 
@@ -63,9 +65,10 @@ def _take_one(search: Search, chosen: "_Chosen") -> Certificate:
 def _take_lazily(search: Search, chosen: "_Chosen", k: int) -> Certificate:
     """Choose from what a pass leaves for as long as nothing outside it can be better."""
     left = k - len(chosen.index)
-    wanted = max(left, LEAST_QUEUE, min(QUEUE_SHARE * left, MOST_QUEUE))
+    share = SHARE_BY_VARIANCE if search.name == "max_variance" else QUEUE_SHARE
+    wanted = max(left, LEAST_QUEUE, min(share * left, MOST_QUEUE))
     question = chosen.question(search.name)
-    queue, threshold, certificate = search.queue(question, wanted, chosen.places())
+    queue, threshold, certificate = search.queue(question, wanted, chosen.places(), left)
     is_everything = len(queue) < wanted
     floor = -torch.inf if is_everything else threshold + LIFT * (abs(threshold) + 1.0)
     with one_core(), torch.no_grad():

@@ -7,7 +7,6 @@ threshold is high before most of them are looked at again.
 
 from dataclasses import dataclass
 from threading import Lock
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,11 +24,13 @@ from gpbop.scoring.sources.base import Keep
 from gpbop.scoring.sources.blocks import Block, Strip
 from gpbop.scoring.top import Stage
 
-# Pivots of the stages, with the mean (whose full row costs far more than the first pivots) and without; the last stage
-# takes all there are. With few training points the first one takes no more than this share of them.
+# Pivots of the stages, with the mean (whose full row costs far more than the first pivots) and without. With few
+# training points the first stage takes no more than this share of them where the mean is needed, the last one all.
 PIVOTS_WITH_MEAN = (64, 192, 448)
 PIVOTS_WITHOUT_MEAN = (256, 512)
 FIRST_SHARE = 4
+# Candidates of one block that are worth a stage of all pivots; building it costs as much as some hundred dense values.
+MANY = 512
 # Candidates of one block that go on first, to raise the threshold; at least twice as many as are wanted.
 CHUNK = 128
 # Bounds of the errors of the mean, in standardised units, and of the variance, as a share of the outputscale, above
@@ -41,13 +42,31 @@ FLOAT32_ROUNDINGS = 64.0
 
 @dataclass
 class Counts:
-    """How many candidates entered each stage, and how many were looked at in all."""
+    """How many candidates were looked at in all, entered each stage, and were ruled out or settled by it."""
 
     candidates: int
     entered: list[int]
+    settled: list[int]
+
+    @staticmethod
+    def of(stages: int) -> "Counts":
+        """Return zeros."""
+        return Counts(0, [0] * stages, [0] * stages)
+
+    def count(self, stage: int, entered: int, left: int) -> None:
+        """Count what one stage did."""
+        self.entered[stage] += entered
+        self.settled[stage] += entered - left
+
+    def add(self, other: "Counts") -> None:
+        """Add what another thread counted."""
+        self.candidates += other.candidates
+        for own, new in ((self.entered, other.entered), (self.settled, other.settled)):
+            own[:] = map(int.__add__, own, new)
 
 
-class _Held(NamedTuple):
+@dataclass(frozen=True)
+class _Held:
     """Candidates between two stages, with what is known of them."""
 
     places: Tensor
@@ -56,9 +75,12 @@ class _Held(NamedTuple):
     delta: Tensor
     upper: Tensor
 
+    def __len__(self) -> int:
+        return len(self.places)
+
     def take(self, which: Tensor | slice) -> "_Held":
         """Select some."""
-        return _Held(*(part[which] for part in self))
+        return _Held(self.places[which], self.X[which], self.mean[which], self.delta[which], self.upper[which])
 
     def reaching(self, threshold: float) -> "_Held":
         """Select those whose bound reaches the threshold."""
@@ -81,30 +103,34 @@ class Cascade:
         n = len(factor.L)
         self._least = factor.L.new_tensor(criterion.least_variance - self.dense.variance)
         first, *later = PIVOTS_WITH_MEAN if criterion.needs_mean else PIVOTS_WITHOUT_MEAN
-        pivots = [min(first, -(-n // FIRST_SHARE)), *(r for r in later if r < n), n]
-        projection = Projection.of(factor, n)
+        first = min(first, -(-n // FIRST_SHARE) if criterion.needs_mean else n)
+        pivots = [first, *(r for r in (*later, n) if first < r <= min(n, later[-1]))]
+        projection = Projection.of(factor, pivots[-1])
         self.stages: list[Screen] = []
         for r in pivots:
             self.stages.append(self._stage(projection, r))
+        self._last: Screen | None = None
         is_table = criterion.needs_mean and factor.alpha.reshape(n, -1).shape[1] == 1
         most = float(factor.outputscale) + self.dense.variance
         self._acceptance = Acceptance(criterion, self._least, most) if is_table else None
-        self.counts = Counts(0, [0] * (len(self.stages) + 1))
+        self.counts = Counts.of(len(self.stages) + 2)
         self._lock = Lock()
 
     def process(self, work: Block | Strip, pool: Pool, workspace: Workspace) -> None:
         """Pass one block through all stages and add what is left to the pool."""
-        entered = [0] * len(self.counts.entered)
-        entered[0] = len(work)
+        counts = Counts.of(len(self.counts.entered))
+        counts.candidates = len(work)
         with torch.no_grad():
             held = self._first(work.to(self.device), pool, workspace)
             held = held.take(held.upper.argsort(descending=True))
-            first = max(CHUNK, 2 * pool.k)
+            first, went_on = max(CHUNK, 2 * pool.k), 0
             for part in (slice(0, first), slice(first, None)):
-                self._finish(held.take(part).reaching(pool.threshold), pool, workspace, entered)
+                reaching = held.take(part).reaching(pool.threshold)
+                went_on += len(reaching)
+                self._finish(reaching, pool, workspace, counts)
+        counts.count(0, len(work), went_on)
         with self._lock:
-            self.counts.candidates += len(work)
-            self.counts.entered = [a + b for a, b in zip(self.counts.entered, entered, strict=True)]
+            self.counts.add(counts)
 
     def _first(self, work: Block | Strip, pool: Pool, workspace: Workspace) -> "_Held":
         """Return the candidates that the first stage leaves."""
@@ -138,20 +164,30 @@ class Cascade:
         dtype = torch.float32 if is_first and self._suits_float32(G) else torch.float64
         return FusedScreen(factor, projection, self.dense, r, needs_mean, dtype, fused)
 
-    def _finish(self, held: "_Held", pool: Pool, workspace: Workspace, entered: list[int]) -> None:
-        for number, stage in enumerate(self.stages[1:], 1):
-            entered[number] += len(held.places)
-            if not len(held.places):
-                return
-            held = self._screened(stage, held, pool, workspace)
-        entered[-1] += len(held.places)
-        if not len(held.places):
+    def _finish(self, held: "_Held", pool: Pool, workspace: Workspace, counts: Counts) -> None:
+        for number in range(1, len(self.stages) + 1):
+            if number == len(self.stages) and len(held) < MANY:
+                break
+            stage = self.stages[number] if number < len(self.stages) else self._with_all_pivots()
+            left = self._screened(stage, held, pool, workspace) if len(held) else held
+            counts.count(number, len(held), len(left))
+            held = left
+        counts.count(-1, len(held), 0)
+        if not len(held):
             return
         mean, variance = self.criterion.factor.moments(held.X)
         # Both this computation, in a block, and the one that counts, of one candidate, may be off, each its own way.
         delta, error = 2.0 * self.dense.mean, 2.0 * self.dense.variance
         bounds = mean.reshape(len(held.X), -1), delta, variance - error, variance + error
         pool.add(Contenders(held.places, held.X, self.criterion.lower(*bounds), self.criterion.upper(*bounds)))
+
+    def _with_all_pivots(self) -> Screen:
+        """Return the stage before the dense one: exact but for its rounding bounds, and several times as fast."""
+        with self._lock:
+            if self._last is None:
+                factor = self.criterion.factor
+                self._last = self._stage(Projection.of(factor, len(factor.L)), len(factor.L))
+            return self._last
 
     def _screened(self, stage: Screen, held: "_Held", pool: Pool, workspace: Workspace) -> "_Held":
         """Return the candidates that a later stage leaves, with their new upper bounds."""
@@ -169,16 +205,14 @@ class Cascade:
 
     def stages_done(self) -> tuple[Stage, ...]:
         """Return what was computed for how many."""
-        entered = self.counts.entered
-        names = [*(stage.name for stage in self.stages), "dense"]
-        left = [*entered[1:], 0]
-        return tuple(Stage(*stage) for stage in zip(names, entered, map(int.__sub__, entered, left), strict=True))
+        names = [*(stage.name for stage in self.stages), "all pivots", "dense"]
+        return tuple(map(Stage, names, self.counts.entered, self.counts.settled))
 
     def dense_share(self) -> float:
         """Multiplications done, as a share of those of dense scoring."""
         factor = self.criterion.factor
         n, F = len(factor.L), factor.features.numeric.shape[1]
         dense = n * (F + factor.alpha.reshape(n, -1).shape[1] + 1) + n * n / 2
-        costs = [*(stage.multiplications() for stage in self.stages), dense]
+        costs = [*(stage.multiplications() for stage in self.stages), dense, dense]
         done = sum(cost * count for cost, count in zip(costs, self.counts.entered, strict=True))
         return done / (dense * max(self.counts.candidates, 1))

@@ -79,8 +79,8 @@ class Search:
             best, values = pool.best()
         return Found(best.index, best.X, values, certificate)
 
-    def queue(self, question: Question, k: int, without: Tensor) -> tuple[Queue, float, Certificate]:
-        """Find candidates with the best k among them; arguments as for a call, not for `thompson`.
+    def queue(self, question: Question, k: int, without: Tensor, most: int) -> tuple[Queue, float, Certificate]:
+        """Find candidates with the best k among them, of which `most` may be chosen; otherwise as a call.
 
         Returns:
             The candidates, a value that no other candidate exceeds, and how they were found.
@@ -89,7 +89,7 @@ class Search:
         assert isinstance(works[0], Cascade), "draws are chosen one by one"
         contenders, threshold = pool.contenders()
         with one_core(), torch.no_grad():
-            return Queue(works[0].criterion, contenders), threshold, certificate
+            return Queue(works[0].criterion, contenders, most), threshold, certificate
 
     def _searched(self, question: Question, k: int, without: Tensor | None) -> tuple[Pool, Works, Certificate]:
         device = question.gp.device
@@ -140,6 +140,7 @@ def _certificate(works: Works, is_complete: bool) -> Certificate:
     added = tuple(
         Stage(same[0].name, sum(stage.entered for stage in same), sum(stage.settled for stage in same))
         for same in zip(*stages, strict=True)
+        if same[0] is stages[0][-1] or any(stage.entered for stage in same)
     )
     share = sum(work.dense_share() * work.counts.candidates for work in works) / max(seen, 1)
     return Certificate(seen, added, share, is_complete)

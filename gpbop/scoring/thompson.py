@@ -26,7 +26,7 @@ class SampleScores:
     """
 
     def __init__(self, path: Acquisition, keep: Keep | None = None) -> None:
-        self._path, self._keep, self.counts = path, keep, Counts(0, [0])
+        self._path, self._keep, self.counts = path, keep, Counts.of(1)
         self._lock = Lock()
 
     def process(self, work: Block | Strip, pool: Pool, _: Workspace) -> None:
@@ -40,11 +40,11 @@ class SampleScores:
         pool.add(Contenders(block.index, block.X, values - margin, values + margin))
         with self._lock:
             self.counts.candidates += len(work)
-            self.counts.entered[0] += len(work)
+            self.counts.count(0, len(work), 0)
 
     def stages_done(self) -> tuple[Stage, ...]:
         """Return what was computed for how many."""
-        return (Stage("dense", self.counts.entered[0], 0),)
+        return (Stage("dense", self.counts.entered[0], self.counts.settled[0]),)
 
     def dense_share(self) -> float:
         """Everything is computed."""

@@ -1,0 +1,1 @@
+"""Benchmarks of gpbop: `python -m benchmarks list` names the questions they answer."""

@@ -1,0 +1,64 @@
+"""The README's section: scoring beside its peers, on each machine that ran, with one plot."""
+
+from pathlib import Path
+
+from benchmarks.harness.plot import draw, plot_name, swept
+from benchmarks.harness.question import Row
+from benchmarks.harness.results import FOLDER, latest, machine, read
+from benchmarks.harness.show import digits, markdown_table
+from benchmarks.harness.table import origin
+from benchmarks.questions.scoring import QUESTION
+
+PANELS = ("n", "m")
+COMMAND = (
+    "`python -m benchmarks run scoring --size full --peers`, `python -m benchmarks plot` and "
+    "`python -m benchmarks table`"
+)
+
+
+def write_headline_plots(folder: Path = FOLDER) -> list[Path]:
+    """Plot the rates over the observations and the candidates for each machine; return the files written."""
+    path, written = folder / "scoring.jsonl", []
+    rows = [row for row in latest(read(path)) if row["size"] == "full"] if path.exists() else []
+    for owner in dict.fromkeys(machine(row) for row in rows):
+        panels = swept([row for row in rows if machine(row) == owner], QUESTION)
+        chosen = {key: panels[key] for key in PANELS if key in panels}
+        if chosen:
+            written.append(folder / "plots" / plot_name("headline", owner))
+            draw(chosen, QUESTION, written[-1], f"Candidates a second on {owner}")
+    return written
+
+
+def headline(folder: Path = FOLDER) -> str:
+    """Return the section; that there is nothing yet where no base case of the full size was recorded."""
+    base = QUESTION.cases["full"][0]
+    path = folder / "scoring.jsonl"
+    rows = [row for row in latest(read(path)) if row["size"] == "full"] if path.exists() else []
+    found = [row for row in rows if {**row["sizes"], "acquisition": base["acquisition"]} == base]
+    if not found:
+        return f"No results are recorded yet; {COMMAND} record them."
+    owners = list(dict.fromkeys(machine(row) for row in found))
+    head = ["machine", "device", "acquisition", "side", "candidates a second", "gpbop is"]
+    lines = [line for owner in owners for line in _lines([row for row in found if machine(row) == owner])]
+    plot = folder / "plots" / plot_name("headline", owners[-1])
+    parts = [
+        f"Candidates scored a second by a process of {base['n']:,} observations of {base['d']} parameters; gpbop "
+        f"returns the exact best {base['k']} of {base['m']:,} candidates, as dense scoring would.",
+        markdown_table(head, lines),
+        *([f"![Candidates a second](benchmarks/results/plots/{plot.name})"] if plot.exists() else []),
+        f"{COMMAND}; {origin(found)} All questions and machines: [benchmarks/RESULTS.md](benchmarks/RESULTS.md).",
+    ]
+    return "\n\n".join(parts)
+
+
+def _lines(rows: list[Row]) -> list[list[str]]:
+    """Return the lines of one machine."""
+    lines = []
+    for row in rows:
+        same = [other for other in rows if all(other[key] == row[key] for key in ("sizes", "device", "threads"))]
+        ours = next(other for other in same if other["side"] == "gpbop")
+        rate, own = row["count"] / row["median"], ours["count"] / ours["median"]
+        times = "" if row is ours else f"{digits(own / rate)}x as fast"
+        start = [machine(row), row["device"], row["sizes"]["acquisition"]] if row is ours else ["", "", ""]
+        lines.append([*start, row["side"], digits(rate), times])
+    return lines

@@ -1,0 +1,126 @@
+"""Plots: one SVG for each question and machine, a panel for each size that was swept, a line for each side."""
+
+import re
+from pathlib import Path
+from statistics import mode
+from typing import Any
+
+from benchmarks.harness.question import Question, Row
+from benchmarks.harness.registry import load, names
+from benchmarks.harness.results import FOLDER, latest, machine, read, sizes_text
+
+PANEL = (3.6, 3.0)  # inches
+LEGEND_LINE = 0.2
+MOST_COLUMNS = 3
+
+
+def write_plots(folder: Path = FOLDER) -> list[Path]:
+    """Plot all questions of all machines into the folder `plots` beside the results; return the files written."""
+    rows, written = latest(read(folder)), []
+    for owner in dict.fromkeys(machine(row) for row in rows):
+        for name in names():
+            own = [row for row in rows if machine(row) == owner and row["question"] == name]
+            panels = swept(own, load(name))
+            if panels:
+                path = folder / "plots" / plot_name(name, owner)
+                draw(panels, load(name), path, f"{name} on {owner}")
+                written.append(path)
+    return written
+
+
+def plot_name(question: str, owner: str) -> str:
+    """Return the file name of a plot."""
+    return f"{question}-{re.sub(r'[^a-z0-9]+', '-', owner.lower()).strip('-')}.svg"
+
+
+def swept(rows: list[Row], question: Question) -> dict[str, list[Row]]:
+    """Return, for each numeric size with several values, the rows in which only it (and the lines) differ."""
+    panels = {}
+    for key in rows[0]["sizes"] if rows else ():
+        values = {row["sizes"][key] for row in rows}
+        if len(values) < 2 or not all(isinstance(value, int | float) for value in values - {None}):
+            continue
+        others = [name for name in rows[0]["sizes"] if name != key and name not in question.lines]
+        usual = {name: mode(str(row["sizes"][name]) for row in rows) for name in others}
+        kept = [
+            row
+            for row in rows
+            if row["sizes"][key] is not None and all(str(row["sizes"][name]) == usual[name] for name in others)
+        ]
+        if len({row["sizes"][key] for row in kept}) > 1:
+            panels[key] = kept
+    return panels
+
+
+def draw(panels: dict[str, list[Row]], question: Question, path: Path, title: str) -> None:
+    """Draw a panel for each swept size, on logarithmic axes, with the quartiles as bars."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    columns = min(len(panels), MOST_COLUMNS)
+    count = -(-len(panels) // columns)
+    every = [_label(row, "", question) for rows in panels.values() for row in rows]
+    colors = {label: f"C{i % 10}" for i, label in enumerate(dict.fromkeys(every))}
+    with mpl.rc_context({"svg.hashsalt": "gpbop", "font.size": 9, "svg.fonttype": "none"}):
+        height = PANEL[1] * count + LEGEND_LINE * -(-len(colors) // columns)
+        figure = Figure(figsize=(PANEL[0] * columns, height), layout="constrained")
+        axes = figure.subplots(count, columns, squeeze=False, sharey=True).flatten()
+        shown: dict[str, Any] = {}
+        for axis, (key, rows) in zip(axes, panels.items(), strict=False):
+            shown |= _panel(axis, key, rows, question, colors)
+        for axis in axes[len(panels) :]:
+            axis.set_visible(False)
+        figure.legend(list(shown.values()), list(shown), fontsize=8, loc="outside lower center", ncols=columns)
+        figure.suptitle(f"{title}\n{_fixed(panels)}", fontsize=9)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, metadata={"Date": None})
+
+
+def _fixed(panels: dict[str, list[Row]]) -> str:
+    """Return the sizes that the rows of the panels share where they are not swept."""
+    fixed = {}
+    for name in next(iter(panels.values()))[0]["sizes"]:
+        values = {str(row["sizes"][name]) for key, rows in panels.items() if key != name for row in rows}
+        if len(values) == 1:
+            fixed[name] = values.pop()
+    return sizes_text(fixed)
+
+
+def _label(row: Row, key: str, question: Question) -> str:
+    """Return what tells the line of a row apart; the size of its panel does not."""
+    told_apart = [str(row["sizes"][name]) for name in question.lines if name != key]
+    return " ".join([row["side"], *told_apart, f"({row['device']})"])
+
+
+def _panel(axis: Any, key: str, rows: list[Row], question: Question, colors: dict[str, str]) -> dict[str, Any]:
+    """Draw one panel and return its lines by label."""
+    by_line: dict[str, list[Row]] = {}
+    for row in rows:
+        by_line.setdefault(_label(row, key, question), []).append(row)
+    shown = {}
+    for label, line in by_line.items():
+        line.sort(key=lambda row: row["sizes"][key])
+        points = [heights(row, question.y) for row in line]
+        y = [middle for _, middle, _ in points]
+        bars = [[max(0.0, m - low) for low, m, _ in points], [max(0.0, high - m) for _, m, high in points]]
+        style = "o--" if line[0]["device"] == "cuda" else "o-"
+        color = colors.get(label)
+        x = [row["sizes"][key] for row in line]
+        shown[label] = axis.errorbar(x, y, yerr=bars, fmt=style, markersize=3, color=color, label=label)
+    ticks = sorted({row["sizes"][key] for row in rows})
+    axis.set(xlabel=key, yscale="log")
+    if ticks[0] > 0:
+        axis.set_xscale("log")
+    axis.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
+    axis.set_xticks([], minor=True)
+    axis.set_ylabel("seconds" if question.y == "seconds" else f"{rows[0]['unit']} a second")
+    axis.grid(alpha=0.3)
+    return shown
+
+
+def heights(row: Row, y: str) -> tuple[float, float, float]:
+    """Return lower quartile, median and upper quartile of what is plotted."""
+    if y == "seconds":
+        return row["low"], row["median"], row["high"]
+    count = row["count"]
+    return count / row["high"], count / row["median"], count / row["low"]

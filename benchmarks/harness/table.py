@@ -1,0 +1,107 @@
+"""Write benchmarks/RESULTS.md and the README's section from the recorded rows; nothing in them is typed by hand."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness.plot import plot_name
+from benchmarks.harness.question import Row
+from benchmarks.harness.registry import load, names, text
+from benchmarks.harness.results import FOLDER, latest, machine, read, sizes_text
+from benchmarks.harness.show import cell, digits, duration, markdown_table
+from benchmarks.harness.timing import is_disturbed
+
+RESULTS_PAGE = FOLDER.parent / "RESULTS.md"
+
+
+def write_page(folder: Path = FOLDER, page: Path = RESULTS_PAGE) -> None:
+    """Write the page of all machines and questions."""
+    page.write_text(results_page(latest(read(folder)), folder / "plots", page.parent), encoding="utf-8")
+
+
+def results_page(rows: list[Row], plots: Path, root: Path) -> str:
+    """Return the page; plots that are there are shown in it, by their paths from `root`."""
+    parts = ["# Results", _HEADING]
+    if not rows:
+        parts.append("No results are recorded yet.")
+    for owner in dict.fromkeys(machine(row) for row in rows):
+        own = [row for row in rows if machine(row) == owner]
+        parts += [f"## {owner}", origin(own)]
+        for name in names():
+            of_question = [row for row in own if row["question"] == name]
+            if of_question:
+                parts += _section(name, of_question, plots / plot_name(name, owner), root)
+    return "\n\n".join(parts) + "\n"
+
+
+_HEADING = (
+    "Made by `python -m benchmarks table` from the rows in `benchmarks/results`; how each number is measured is said "
+    "in `benchmarks/harness/timing.py`. Times are medians with their quartiles. `x` is how many times the time of the "
+    "case's first side on the same device (per item) a side takes. `host` is the growth of the process's resident "
+    "memory, `device` the peak of allocated GPU memory, `energy` that of the whole device for one call. A disturbed "
+    "time is one during which other processes took the core."
+)
+
+
+def origin(rows: list[Row]) -> str:
+    """Return where, with what and at which commits rows were measured."""
+    environments = {repr(row["environment"]): row["environment"] for row in rows}
+    last = list(environments.values())[-1]
+    versions = ", ".join(f"{name} {value}" for name, value in last["versions"].items() if value)
+    threads = ", ".join(str(count) for count in sorted({row["threads"] for row in rows}))
+    commits = ", ".join(dict.fromkeys(f"{e['commit']} ({e['date']})" for e in environments.values()))
+    driver = f"driver {last['driver']}, " if last.get("driver") else ""
+    return f"{driver}CPU threads: {threads}; Python {last['python']}, {versions}; commit {commits}."
+
+
+def _section(name: str, rows: list[Row], plot: Path, root: Path) -> list[str]:
+    question, (asked, rest) = load(name), text(name)
+    parts = [f"### {name}: {asked}", rest]
+    if plot.exists():
+        parts.append(f"![{name}]({plot.relative_to(root).as_posix()})")
+    if question.summary is not None:
+        parts.append(question.summary(rows))
+    common = {
+        key: value for key, value in rows[0]["sizes"].items() if all(row["sizes"].get(key) == value for row in rows)
+    }
+    if len(rows) > 1 and common:
+        parts.append("In all cases: " + sizes_text(common) + ".")
+    return [*parts, table(rows, common if len(rows) > 1 else {}, question.is_race)]
+
+
+def table(rows: list[Row], common: dict[str, Any], is_race: bool = True) -> str:
+    """Return the table of one question on one machine."""
+    keys = [key for key, value in _union(rows).items() if not isinstance(value, dict)]
+    head = ["case", "on", "side", "time", "quartiles", "runs", "a second", "x", "host", "device", "energy", *keys]
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        own = {key: value for key, value in row["sizes"].items() if key not in common}
+        groups[sizes_text(own), f"{row['device']}, {row['threads']}"].append(row)
+    lines = []
+    for (case, device), group in groups.items():
+        for row in group:
+            start = ["", ""] if row is not group[0] else [case, device.split(",")[0]]
+            lines.append(start + _cells(row, group[0] if is_race else row, keys))
+    return markdown_table(head, lines)
+
+
+def _union(rows: list[Row]) -> dict[str, Any]:
+    return {key: value for row in rows for key, value in row["values"].items()}
+
+
+def _cells(row: Row, first: Row, keys: list[str]) -> list[str]:
+    per_item = row["median"] / row["count"]
+    times = "" if row is first else f"{digits(per_item / (first['median'] / first['count']))}x"
+    memory = [row.get(key) for key in ("host_growth_mib", "device_peak_mib")]
+    joules = row.get("joules")
+    return [
+        row["side"],
+        duration(row["median"]) + (" (disturbed)" if is_disturbed(row) else ""),
+        f"{duration(row['low'])} to {duration(row['high'])}" if row["runs"] > 1 else "",
+        str(row["runs"]),
+        f"{digits(1.0 / per_item)} {row['unit']}" if row["count"] > 1 else "",
+        times,
+        *("" if value is None else f"{value:,.0f} MiB" if value >= 1.0 else "<1 MiB" for value in memory),
+        "" if joules is None else f"{digits(joules)} J",
+        *(cell(row["values"].get(key)) for key in keys),
+    ]
