@@ -35,6 +35,20 @@ def origin(line: dict[str, Any], script: str) -> str:
     )
 
 
+def story() -> str:
+    """Return the picture of the autoencoder's search, and what it saved, in one sentence."""
+    (line,) = read("autoencoder_story.jsonl")
+    saved = f"{line['trials']} trainings instead of {line['size']}"
+    what = "the best config of all" if line["rank"] == 1 else f"the config that ranks {line['rank']} of"
+    sentence = (
+        f"**{saved}:** gpbop found, in training {line['found']}, {what} {line['size']}, whose losses were recorded "
+        "beforehand and which the search never sees. Above, what the model does not know about the loss: before any "
+        "training, after the first model, and at the end. Below, the best loss so far."
+    )
+    picture = f"![{saved}: the uncertainty goes away where it matters](benchmarks/results/pictures/story.png)"
+    return "\n\n".join([picture, sentence, origin(line, "autoencoder_story")])
+
+
 def replay() -> str:
     """Return the table of trainings until the best 1 % of the recorded grid."""
     lines = read("replay_autoencoder.jsonl")
@@ -105,7 +119,7 @@ def _shortfall(value: float) -> str:
 
 def sections() -> dict[str, str]:
     """Return the generated sections by name."""
-    return {"replay": replay(), "latency": latency(), "benchmarks": headline(), **searches()}
+    return {"story": story(), "replay": replay(), "latency": latency(), "benchmarks": headline(), **searches()}
 
 
 def searches() -> dict[str, str]:

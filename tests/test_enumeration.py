@@ -120,3 +120,40 @@ def test_rows_on_the_device(device: torch.device) -> None:
     space = Space({"c": Categorical([0, 1, 2]), "n": Integer(1, 9, log=True, when={"c": [0, 2]}), "o": Ordinal([1, 2])})
     index = torch.arange(int(space.size))
     assert torch.equal(space.grid_rows(index.to(device)).cpu(), space.grid_rows(index))
+
+
+@settings(max_examples=40)
+@given(spaces(finite=True, most=6))
+def test_parts_of_the_grid_are_digits_of_its_numbers(space: Space) -> None:
+    """What the columns of a part hold depends on its own digit alone; columns in no part are never active."""
+    parts, size = space.grid_parts(), int(space.size)
+    assert math.prod(number for number, _ in parts) == size
+    columns = [column for _, own in parts for column in own]
+    assert len(set(columns)) == len(columns)
+    index = torch.arange(size)
+    X, left = space.grid_rows(index), index.clone()
+    for number, own in reversed(parts):
+        digit, left = left % number, left // number
+        seen = {}
+        for row, value in zip(X[:, list(own)].tolist(), digit.tolist(), strict=True):
+            assert seen.setdefault(value, row) == row
+        assert len({tuple(row) for row in seen.values()}) == number
+    others = [column for column in range(space.d) if column not in columns]
+    assert bool((X[:, others] == -1.0).all())
+
+
+def test_columns_of_a_tree_are_those_it_writes() -> None:
+    space = Space(
+        {
+            "on": Categorical([False, True]),
+            "n": Integer(0, 2),
+            "x": Integer(0, 4, when={"on": [True]}),
+            "y": Integer(0, 1, when={"x": [0, 1]}),
+        }
+    )
+    assert space.grid_parts() == [(1 + 2 * 2 + 3, (0, 2, 3)), (3, (1,))]
+
+
+def test_only_a_finite_grid_has_parts() -> None:
+    with pytest.raises(SpaceError, match=r"continuous \['x'\]"):
+        Space({"x": Float(0, 1)}).grid_parts()

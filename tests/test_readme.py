@@ -22,6 +22,6 @@ def test_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert averages in " ".join(README.read_text().split())
 
 
-@pytest.mark.parametrize("name", ["replay", "latency", "benchmarks", "designs", "baselines", "stopping"])
+@pytest.mark.parametrize("name", ["story", "replay", "latency", "benchmarks", "designs", "baselines", "stopping"])
 def test_figures_are_the_recorded_ones(name: str) -> None:
     assert sections()[name] in README.read_text(), "run: python -m benchmarks.readme"

@@ -22,7 +22,7 @@ LINE = "{number:>3}  {config:<35}  {loss:>6}  {predicted:>17}  {remaining:>9}"
 HEADER = """\
 Tuning a denoising autoencoder on handwritten digits: {trials} trainings out of {size} configs, on {device}.
 
-  config     size of the encoder, decoder "A" or "B", dropout probability, strength of training noise
+  config     size of the encoder, decoder "A" or "B", dropout probability, training noise
   loss       mean squared error on held-out digits; lower is better, [bold]bold[/bold] is the best so far
   predicted  what gpbop expected before the training: mean +/- standard deviation
   remaining  uncertainty left after it: gpbop's mean standard deviation over all {size} configs

@@ -1,6 +1,7 @@
 """The search for the best autoencoder in pictures, and the whole story in one."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -81,14 +82,26 @@ def _draw_race(ax: Axes, optimizer: Optimizer, recorded: RecordedGrid) -> None:
     x = list(range(1, size + 1))
     band = f"brute force, quartiles of {SHUFFLES} orders"
     ax.fill_between(x, low.tolist(), high.tolist(), step="post", color=ORANGE, alpha=0.25, linewidth=0.0, label=band)
-    look = {"where": "post", "linewidth": 2.6}
+    look: dict[str, Any] = {"where": "post", "linewidth": 2.6}
     ax.step(x, median.tolist(), color=VERMILLION, linestyle="--", label="brute force, median", **look)
     ax.step(x[: len(losses)], ours.tolist(), color=BLUE, label="gpbop", **look)
     needed = int((orders > best).sum(-1).median()) + 1
-    for place, colour, name in ((found, BLUE, "gpbop"), (needed, VERMILLION, "brute force")):
-        text = f"{name}: found after {place}"
+    for place, colour, text in (
+        (found, BLUE, f"gpbop has it after {found}"),
+        (needed, VERMILLION, f"brute force after {needed} (median)"),
+    ):
         ax.scatter([place], [best], s=110.0, color=colour, edgecolors=BLACK, zorder=5)
-        ax.annotate(text, (place, best), (0, 14), textcoords="offset points", ha="center", fontsize=15.0, color=colour)
+        side = "right" if place > size / 5 else "center"
+        below: dict[str, Any] = {
+            "textcoords": "offset points",
+            "ha": side,
+            "va": "top",
+            "fontsize": 15.0,
+            "color": colour,
+        }
+        ax.annotate(text, (place, best), (0, -11), **below)
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(bottom - 0.12 * (top - bottom), top)
     ax.set(xscale="log", xlim=(1.0, size), xlabel="trainings (log scale)", ylabel=f"lowest {LABEL} so far")
     ax.set_xticks([1, 3, 10, 30, 100, 300, size], ["1", "3", "10", "30", "100", "300", str(size)])
     ax.xaxis.set_minor_locator(NullLocator())
@@ -99,7 +112,9 @@ def brute_force(recorded: RecordedGrid) -> Tensor:
     """Return the lowest loss after each training of all configs, `SHUFFLES x m`, in random orders."""
     generator = torch.Generator().manual_seed(SHUFFLE_SEED)
     losses = torch.tensor(recorded.losses, dtype=torch.float64)
-    return _best_so_far(torch.stack([losses[torch.randperm(len(losses), generator=generator)] for _ in range(SHUFFLES)]))
+    return _best_so_far(
+        torch.stack([losses[torch.randperm(len(losses), generator=generator)] for _ in range(SHUFFLES)])
+    )
 
 
 def _best_so_far(values: Tensor) -> Tensor:

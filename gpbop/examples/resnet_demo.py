@@ -19,11 +19,12 @@ INITIAL = 2
 # Searches that are replayed on the four errors, to tell luck from skill.
 REPLAYED = 50
 HEADER = """\
-ResNet-18 or ResNet-34, with or without random cropping, to read handwritten digits: four configs, on {device}.
-Each trains for {epochs} epochs on {images} images; the first stage has {width} channels.
+ResNet-18 or ResNet-34, with or without random cropping, to read handwritten digits: four configs.
+Each trains for {epochs} epochs on {images} images, {width} channels wide in the first stage, on {device}.
 
   error      share of the held-out digits that are read wrongly; lower is better
-  predicted  what gpbop expected before the training: mean +/- standard deviation ("-" in the initial design)
+  predicted  what gpbop expected before the training: mean +/- standard deviation
+             ("-" in the initial design)
 """
 LINE = "  {number}  {config:<31}  {error:>7}  {predicted:>17}"
 
@@ -31,7 +32,7 @@ Training = Callable[[Mapping[str, Any]], float]
 
 
 def choose_resnet(console: Console, *, trials: int | None, device: str, seed: int, out: Path | None) -> None:
-    """Train the four networks in every order that is asked for, and print each.
+    """Train the four networks, then let gpbop choose among them, and print every step.
 
     Args:
         console: Where to print; the status line appears on a terminal only.
@@ -60,11 +61,12 @@ def choose_resnet(console: Console, *, trials: int | None, device: str, seed: in
         f"Cost:     gpbop trained it as number {values.index(best) + 1}; brute force takes {len(errors)} trainings",
         soft_wrap=True,
     )
+    by_chance = _by_chance(list(errors.values()))
     needed = mean(_needed(errors, other) for other in range(REPLAYED))
     console.print(
-        f"Honestly: over {REPLAYED} seeds gpbop trains the best as number {needed:.2f} on average, a random order as "
-        f"number {_by_chance(list(errors.values())):.2f};\n"
-        "          and only all four trainings prove which is best. A space of four leaves little to save.",
+        f"Honestly: over {REPLAYED} seeds gpbop trains the best as number {needed:.2f} on average, a random order\n"
+        f"          as number {by_chance:.2f}, and only all four trainings prove which is best.\n"
+        "          A space of four leaves little to save.",
         soft_wrap=True,
     )
 
@@ -72,7 +74,7 @@ def choose_resnet(console: Console, *, trials: int | None, device: str, seed: in
 def _brute_force(console: Console, where: torch.device) -> dict[str, float]:
     """Train every config, print each, and return the errors by the names of the configs."""
     console.print("Brute force")
-    console.print(LINE.format(number="#", config="config", error="error", predicted=""), style="dim")
+    console.print(LINE.format(number="#", config="config", error="error", predicted="").rstrip(), style="dim")
     errors: dict[str, float] = {}
     for number, config in enumerate(resnet.space().grid(), start=1):
         with console.status(f"training {number} of 4"):

@@ -1,9 +1,9 @@
 """A Gaussian process learns a sine from as few points as possible, beside scikit-learn's.
 
 Two points to begin with; then each next one is where the model is least certain, until hardly any uncertainty is left.
-The model is that of scikit-learn's `GaussianProcessRegressor()` with its default kernel, nothing fitted: mean zero,
-covariance exp(-(x - x')^2 / 2). What it is told therefore only ever lowers its uncertainty, at every x. Measurements
-count as exact to a standard deviation of 0.001, which keeps the matrices of close points invertible.
+The model is that of scikit-learn's `GaussianProcessRegressor(optimizer=None)`, its default kernel with nothing fitted:
+mean zero, covariance exp(-(x - x')^2 / 2). What it is told therefore only ever lowers its uncertainty, at every x.
+Measurements count as exact to a standard deviation of 0.001, which keeps the matrices of close points invertible.
 """
 
 import math
@@ -121,8 +121,8 @@ def fit_sklearn(x: Tensor, y: Tensor, at: Tensor) -> Prediction:
         y: `n` measurements.
         at: `m` values of x.
     """
-    kernel = ConstantKernel(OUTPUTSCALE) * RBF(LENGTHSCALE)
-    model = GaussianProcessRegressor(kernel, alpha=NOISE, optimizer=None)
+    kernel = ConstantKernel(OUTPUTSCALE, "fixed") * RBF(LENGTHSCALE, "fixed")
+    model = GaussianProcessRegressor(kernel, alpha=NOISE)
     model.fit(x.unsqueeze(-1).numpy(), y.numpy())
     mean, std = model.predict(at.unsqueeze(-1).numpy(), return_std=True)
     return Prediction(torch.as_tensor(mean), torch.as_tensor(std))
@@ -144,7 +144,7 @@ def _model(where: Space, x: list[float], device: torch.device) -> GaussianProces
 
 def _reason(remaining: float, made: int, most: int) -> str | None:
     """Return why to stop, or None."""
-    measured = f"The mean standard deviation over all {space().size} values of x is {remaining:.2g}"
+    measured = f"mean standard deviation over all {space().size} x is {remaining:.2g}"
     if remaining < TOLERANCE:
-        return f"{measured}, under {TOLERANCE:g}, after {made} points."
-    return f"{measured}, and the budget of {most} points is used up." if made >= most else None
+        return f"The {measured}, under {TOLERANCE:g}, after {made} points."
+    return f"The budget of {most} points is used up; the {measured}." if made >= most else None

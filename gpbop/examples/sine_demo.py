@@ -14,9 +14,9 @@ FOLDER = Path("gpbop-sine")
 HEADER = """\
 Learning a sine on [0, 10] by measuring it where the model is least certain, on {device}.
 
-  std      gpbop's standard deviation: its mean over all {size} x, and its largest, where the next x is
+  std      gpbop's standard deviation: its mean over all {size} x, and its largest, where the next is
   error    largest distance between gpbop's mean and the sine
-  sklearn  largest difference from scikit-learn's model of the same points: of the mean, and of the std
+  sklearn  largest difference from scikit-learn's model of the same points: of mean and of std
 """
 LINE = "{points:>6}  {mean_std:>8}  {largest_std:>11}  {error:>7}  {mean:>12}  {std:>11}  {next_x:>6}"
 NAMES = {
@@ -53,18 +53,18 @@ def learn_sine(console: Console, *, trials: int | None, device: str, seed: int, 
     folder = pictures.writable_folder(FOLDER if out is None else out)
     console.print(HEADER.format(size=space().size, device=device_name(where)), soft_wrap=True)
     console.print(LINE.format(**NAMES), style="dim", soft_wrap=True)
-    drawn, differences = [], (0.0, 0.0)
+    shown, drawn = [], []
     for frame in frames(points, device=where, seed=seed):
         console.print(_line(frame), soft_wrap=True)
         name = f"sine-{len(frame.observed_x):02d}.png"
         drawn.append(pictures.save(sine_pictures.draw(frame), folder / name))
-        differences = max(differences[0], frame.differences[0]), max(differences[1], frame.differences[1])
+        shown.append(frame)
     animation = sine_pictures.animate(drawn, folder / "sine.gif")
-    console.print(f"\nStop:     {frame.reason}", soft_wrap=True)
-    mean, std = differences
+    mean, std = map(max, zip(*(frame.differences for frame in shown), strict=True))
     agree = f"means differ by at most {mean:.0e}, standard deviations by {std:.0e}"
-    console.print(f"sklearn:  in all {len(drawn)} frames the {agree}", soft_wrap=True)
     written = f"{len(drawn)} frames, {drawn[0].name} to {drawn[-1].name}, and {animation.name}"
+    console.print(f"\nStop:     {shown[-1].reason}", soft_wrap=True)
+    console.print(f"sklearn:  in all {len(drawn)} frames the {agree}", soft_wrap=True)
     console.print(f"Pictures: {written}, in {folder}", markup=False, soft_wrap=True)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -72,18 +73,22 @@ def _draw_models(ax: Axes, frame: Frame) -> None:
     ax.plot(x, frame.x.sin().tolist(), color=BLACK, zorder=2, label="sine")
     ax.plot(x, mean.tolist(), color=BLUE, linewidth=3.6, alpha=0.75, zorder=1, label="gpbop, mean")
     theirs, width = frame.sklearn, BAND * frame.sklearn.std
-    look = {"color": ORANGE, "linestyle": (0, (1, 1.6)), "linewidth": 2.0, "zorder": 3}
+    look: dict[str, Any] = {"color": ORANGE, "linestyle": (0, (1, 1.6)), "linewidth": 2.0, "zorder": 3}
     ax.plot(x, theirs.mean.tolist(), label="scikit-learn, mean and band", **look)
     for edge in (theirs.mean - width, theirs.mean + width):
         ax.plot(x, edge.tolist(), **look)
     ax.scatter(
-        frame.observed_x.tolist(), frame.observed_y.tolist(), s=70.0, color=BLACK, zorder=5, clip_on=False, label="points"
+        frame.observed_x.tolist(),
+        frame.observed_y.tolist(),
+        s=70.0,
+        color=BLACK,
+        zorder=5,
+        clip_on=False,
+        label="points",
     )
     if frame.next_x is not None:
         at = int((frame.x - frame.next_x).abs().argmin())
-        look = {"s": 130.0, "color": VERMILLION, "edgecolors": BLACK, "linewidths": 1.2}
-        ax.scatter([frame.next_x], [float(mean[at])], zorder=6, clip_on=False, label="next point", **look)
-        ax.axvline(frame.next_x, color=VERMILLION, linewidth=1.2, linestyle="--", zorder=1)
+        _draw_next(ax, frame.next_x, float(mean[at]), "o")
     ax.set(xlim=(0.0, LAST_X), ylim=(-HIGHEST, HIGHEST), ylabel="y")
     ax.tick_params(labelbottom=False)
 
@@ -95,7 +100,11 @@ def _draw_deviation(ax: Axes, frame: Frame) -> None:
     ax.plot(x, std, color=BLUE)
     if frame.next_x is not None:
         at = int((frame.x - frame.next_x).abs().argmin())
-        look = {"s": 110.0, "marker": "v", "color": VERMILLION, "edgecolors": BLACK, "linewidths": 1.2}
-        ax.scatter([frame.next_x], [std[at]], zorder=6, clip_on=False, **look)
-        ax.axvline(frame.next_x, color=VERMILLION, linewidth=1.2, linestyle="--", zorder=1)
+        _draw_next(ax, frame.next_x, std[at], "v")
     ax.set(ylim=(0.0, HIGHEST_STD), xlabel="x", ylabel="standard\ndeviation")
+
+
+def _draw_next(ax: Axes, x: float, y: float, marker: str) -> None:
+    look: dict[str, Any] = {"s": 130.0, "marker": marker, "color": VERMILLION, "edgecolors": BLACK, "linewidths": 1.2}
+    ax.scatter([x], [y], zorder=6, clip_on=False, label="next point", **look)
+    ax.axvline(x, color=VERMILLION, linewidth=1.2, linestyle="--", zorder=1)

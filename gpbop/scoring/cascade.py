@@ -5,6 +5,7 @@ reach. Those left of a block go on in the order of their bounds, the highest fir
 threshold is high before most of them are looked at again.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
 
@@ -14,9 +15,11 @@ from torch import Tensor
 from gpbop.kernels.fused import backend
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Acceptance
+from gpbop.scoring.cells import Cells, mean_norm, strides_within
 from gpbop.scoring.contenders import Contenders, Pool
 from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.fused_screening import FusedScreen
+from gpbop.scoring.memory import BLOCK_ROWS, STRIP_PART
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.rounding import UNIT
 from gpbop.scoring.screening import Bounds, Screen, TiledScreen
@@ -29,6 +32,15 @@ from gpbop.scoring.top import Stage
 PIVOTS_WITH_MEAN = (64, 192, 448)
 PIVOTS_WITHOUT_MEAN = (256, 512)
 FIRST_SHARE = 4
+# Places in the counts.
+CELLS, FIRST = 0, 1
+# Cells of grids: how much looser than the corners a bound may be, in standardised units of the mean (or, without a
+# mean, as a share of the threshold); the first halves on which they are tried; what scattered candidates cost beside
+# those of a strip; the share of the work above which cells are not worth it.
+LOOSENESS = (1.6, 0.8, 0.4, 0.2, 0.1, 0.05)
+PROBES = 32
+SCATTERED = 2.5
+WORTH_IT = 0.7
 # Candidates of one block that are worth a stage of all pivots; building it costs as much as some hundred dense values.
 MANY = 512
 # Candidates of one block that go on first, to raise the threshold; at least twice as many as are wanted.
@@ -42,16 +54,17 @@ FLOAT32_ROUNDINGS = 64.0
 
 @dataclass
 class Counts:
-    """How many candidates were looked at in all, entered each stage, and were ruled out or settled by it."""
+    """How many candidates were looked at in all, nodes of cells computed; entered each stage, and settled by it."""
 
     candidates: int
+    nodes: int
     entered: list[int]
     settled: list[int]
 
     @staticmethod
     def of(stages: int) -> "Counts":
         """Return zeros."""
-        return Counts(0, [0] * stages, [0] * stages)
+        return Counts(0, 0, [0] * stages, [0] * stages)
 
     def count(self, stage: int, entered: int, left: int) -> None:
         """Count what one stage did."""
@@ -60,7 +73,7 @@ class Counts:
 
     def add(self, other: "Counts") -> None:
         """Add what another thread counted."""
-        self.candidates += other.candidates
+        self.candidates, self.nodes = self.candidates + other.candidates, self.nodes + other.nodes
         for own, new in ((self.entered, other.entered), (self.settled, other.settled)):
             own[:] = map(int.__add__, own, new)
 
@@ -113,7 +126,9 @@ class Cascade:
         is_table = criterion.needs_mean and factor.alpha.reshape(n, -1).shape[1] == 1
         most = float(factor.outputscale) + self.dense.variance
         self._acceptance = Acceptance(criterion, self._least, most) if is_table else None
-        self.counts = Counts.of(len(self.stages) + 2)
+        self.counts = Counts.of(len(self.stages) + 3)
+        self._cells: Cells | None = None
+        self._strips, self._tune_at = 0, 1
         self._lock = Lock()
 
     def process(self, work: Block | Strip, pool: Pool, workspace: Workspace) -> None:
@@ -121,16 +136,76 @@ class Cascade:
         counts = Counts.of(len(self.counts.entered))
         counts.candidates = len(work)
         with torch.no_grad():
-            held = self._first(work.to(self.device), pool, workspace)
-            held = held.take(held.upper.argsort(descending=True))
-            first, went_on = max(CHUNK, 2 * pool.k), 0
-            for part in (slice(0, first), slice(first, None)):
-                reaching = held.take(part).reaching(pool.threshold)
-                went_on += len(reaching)
-                self._finish(reaching, pool, workspace, counts)
-        counts.count(0, len(work), went_on)
+            for part in self._parts(work.to(self.device), pool, counts):
+                self._pass(part, pool, workspace, counts)
         with self._lock:
             self.counts.add(counts)
+
+    def _parts(self, work: Block | Strip, pool: Pool, counts: Counts) -> Iterator[Block | Strip]:
+        """Return what is left of a strip when its cells were looked at, block by block; anything else as it is."""
+        cells = self._chosen_cells(work, pool) if isinstance(work, Strip) else None
+        if cells is None:
+            yield from work.within(STRIP_PART) if isinstance(work, Strip) else [work]
+            return
+        assert isinstance(work, Strip), "only strips have cells"
+        reaching = self._reaching_cells(work, cells, pool)
+        counts.nodes += len(work.index_first) * len(cells.nodes)
+        places = cells.places(reaching)
+        counts.count(CELLS, len(work), len(places))
+        rows = BLOCK_ROWS[self.device.type]
+        for start in range(0, len(places), rows):
+            yield work.take(places[start : start + rows])
+
+    def _chosen_cells(self, strip: Strip, pool: Pool) -> Cells | None:
+        """Return cells that spare work, as found by trying some; None where none does."""
+        stage = self.stages[0]
+        if not strip.axes or not isinstance(stage, FusedScreen) or pool.threshold == -torch.inf:
+            return None
+        with self._lock:
+            self._strips += 1
+            if self._strips >= self._tune_at:
+                self._tune_at = 2 * self._strips
+                self._cells = self._best_cells(strip, pool)
+            return self._cells
+
+    def _best_cells(self, strip: Strip, pool: Pool) -> Cells | None:
+        """Try cells of several widths on some first halves, and return those that cost the least."""
+        factor, has_mean = self.criterion.factor, self.criterion.needs_mean
+        some = strip.with_first(slice(None, None, -(-len(strip.index_first) // PROBES)))
+        best, cost, seen = None, WORTH_IT * len(some), set()
+        for looseness in LOOSENESS:
+            most = looseness / max(mean_norm(factor), 1e-300) if has_mean else looseness * pool.threshold
+            strides = tuple(strides_within(strip, factor, most))
+            if max(strides) == 1 or strides in seen:
+                continue
+            seen.add(strides)
+            cells = Cells.of(strip, factor, strides)
+            left = len(cells.places(self._reaching_cells(some, cells, pool)))
+            new = len(some.index_first) * len(cells.nodes) + SCATTERED * left
+            if new < cost:
+                best, cost = cells, new
+        return best
+
+    def _reaching_cells(self, strip: Strip, cells: Cells, pool: Pool) -> Tensor:
+        """Return the numbers of the cells that may hold a candidate that reaches the threshold."""
+        stage = self.stages[0]
+        assert isinstance(stage, FusedScreen), "cells are for strips"
+        bounds = cells.bounds(stage.strip(cells.strip(strip)), self.criterion)
+        which = self._acceptance(bounds, pool.threshold) if self._acceptance else None
+        if which is None:
+            upper = self.criterion.upper(bounds.mean, bounds.delta, self._least, bounds.high)
+            which = (upper >= pool.threshold).nonzero()[:, 0]
+        return which
+
+    def _pass(self, work: Block | Strip, pool: Pool, workspace: Workspace, counts: Counts) -> None:
+        held = self._first(work, pool, workspace)
+        held = held.take(held.upper.argsort(descending=True))
+        first, went_on = max(CHUNK, 2 * pool.k), 0
+        for part in (slice(0, first), slice(first, None)):
+            reaching = held.take(part).reaching(pool.threshold)
+            went_on += len(reaching)
+            self._finish(reaching, pool, workspace, counts)
+        counts.count(FIRST, len(work), went_on)
 
     def _first(self, work: Block | Strip, pool: Pool, workspace: Workspace) -> "_Held":
         """Return the candidates that the first stage leaves."""
@@ -170,7 +245,7 @@ class Cascade:
                 break
             stage = self.stages[number] if number < len(self.stages) else self._with_all_pivots()
             left = self._screened(stage, held, pool, workspace) if len(held) else held
-            counts.count(number, len(held), len(left))
+            counts.count(FIRST + number, len(held), len(left))
             held = left
         counts.count(-1, len(held), 0)
         if not len(held):
@@ -205,7 +280,7 @@ class Cascade:
 
     def stages_done(self) -> tuple[Stage, ...]:
         """Return what was computed for how many."""
-        names = [*(stage.name for stage in self.stages), "all pivots", "dense"]
+        names = ["cells", *(stage.name for stage in self.stages), "all pivots", "dense"]
         return tuple(map(Stage, names, self.counts.entered, self.counts.settled))
 
     def dense_share(self) -> float:
@@ -214,5 +289,6 @@ class Cascade:
         n, F = len(factor.L), factor.features.numeric.shape[1]
         dense = n * (F + factor.alpha.reshape(n, -1).shape[1] + 1) + n * n / 2
         costs = [*(stage.multiplications() for stage in self.stages), dense, dense]
-        done = sum(cost * count for cost, count in zip(costs, self.counts.entered, strict=True))
+        done = sum(cost * count for cost, count in zip(costs, self.counts.entered[FIRST:], strict=True))
+        done += costs[0] * self.counts.nodes
         return done / (dense * max(self.counts.candidates, 1))

@@ -87,7 +87,9 @@ class Pool:
         if self._without is not None and len(self._without):
             new = new.take(~torch.isin(new.index, self._without))
         with self._lock:
-            self._held = self._held.joined(new.take(new.high >= self.threshold))
+            # A block that is begun again, in halves for want of memory, may bring what is already there.
+            new = new.take((new.high >= self.threshold) & ~torch.isin(new.index, self._held.index))
+            self._held = self._held.joined(new)
             if len(self._held) >= self.k:
                 self._raise_threshold()
             if len(self._held) > 2 * self.k + SPARE:

@@ -176,18 +176,20 @@ class FusedScreen(Screen):
         error = SAFETY * moved + (ROUNDINGS + 2.0 * len(self._columns)) * v
         least = SMALLEST[self.dtype] * (1.0 + t).square()
         eps = self.size_of_G * self.scale * (error + least + SAFETY * gamma(r // 4 + 8, v))
-        # First-order bounds hold while they are small; no bound is given beyond.
-        eps = torch.where(error < 0.1, eps, torch.inf)
-        high = self.variance(sums.norm, eps)
-        if not len(sums.mean):
+        # First-order bounds hold while they are small; no bound is given beyond, where sums may be infinite or NaN.
+        holds = error < 0.1
+        eps = torch.where(holds, eps, torch.inf)
+        high = self.variance(torch.where(holds, sums.norm, 0.0), eps)
+        if not len(self._tables.weights):
             nothing = sums.norm.new_empty(len(sums.norm), 0)
             return Bounds(nothing, nothing, high)
         order = error + SAFETY * gamma(self._backend.SUM_BLOCK + 3, v) + gamma(n + 8, UNIT[torch.float64])
         rounding = 4.0 * UNIT[torch.float64] * float(self.constant.abs())
         lost = (self.scale * float(self.alpha.abs().sum()) + n) * least
         delta = sums.size * (order * (1.0 + 2.0 * order)) + (lost + self.dense.mean + rounding)
-        delta = torch.where(error < 0.1, delta, torch.inf)
-        return Bounds((sums.mean + self.constant).unsqueeze(1), delta.unsqueeze(1), high)
+        delta = torch.where(holds, delta, torch.inf)
+        mean = torch.where(holds, sums.mean, 0.0) + self.constant
+        return Bounds(mean.unsqueeze(1), delta.unsqueeze(1), high)
 
 
 def _joins(sizes: list[int]) -> list[list[int]]:

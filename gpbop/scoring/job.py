@@ -1,5 +1,6 @@
 """What is to be scored, checked once: the question, the source, and how to pass over it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,7 @@ from gpbop.scoring.sources.conversion import as_source
 from gpbop.scoring.sources.observed import skip_observed as without_observed
 from gpbop.surrogate import GaussianProcess
 
+Devices = str | torch.device | Sequence[str | torch.device]
 SCORED = ("max_variance", "ei", "noisy_ei", "pi", "ucb", "thompson")
 # To measure a point again is of use where measurements are noisy, and that is what this one is for.
 WITH_REPEATS = ("noisy_ei",)
@@ -33,6 +35,7 @@ class Job:
         threads: Number of CPU threads.
         block_rows: Candidates of a block.
         skips: Whether candidates that were observed or are pending are left out.
+        devices: Devices that share the blocks with that of the process.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Job:
     threads: int
     block_rows: int
     skips: bool
+    devices: tuple[torch.device, ...] = ()
 
     @staticmethod
     def of(
@@ -53,7 +57,7 @@ class Job:
         beta: float,
         seed: int,
         skip_observed: bool | None,
-        device: str | torch.device,
+        device: Devices,
         block_rows: int | None,
         threads: int | None = None,
     ) -> "Job":
@@ -64,7 +68,9 @@ class Job:
         for name, number in (("block_rows", block_rows), ("threads", threads)):
             if number is not None:
                 check_positive(name, number)
-        gp = gp if device == "auto" else gp.to(resolve_device(device))
+        first, *others = [device] if isinstance(device, str | torch.device) else list(device) or ["auto"]
+        gp = gp if first == "auto" else gp.to(resolve_device(first))
+        devices = tuple(map(resolve_device, others))
         if X_pending is not None:
             X_pending = X_pending.to(gp.X)
         question = Question(gp, direction, X_pending, best_f, beta, seed=seed)
@@ -73,7 +79,7 @@ class Job:
         threads = (threads or torch.get_num_threads()) if gp.device.type == "cpu" else 1
         if block_rows is None:
             block_rows = default_block_rows(gp.factor, gp.space.d, threads, free_bytes(gp.device))
-        return Job(acquisition, question, source, threads, block_rows, skips)
+        return Job(acquisition, question, source, threads, block_rows, skips, devices)
 
     @cached_property
     def source(self) -> Source:
@@ -85,7 +91,7 @@ class Job:
 
     def search(self, is_shown: bool = False) -> Search:
         """Return the way to pass over the source."""
-        return Search(self.name, self.source, self.threads, self.block_rows, is_shown)
+        return Search(self.name, self.source, self.threads, self.block_rows, is_shown, self.devices)
 
     def restored(self, values: Tensor) -> Tensor:
         """Map standardised acquisition values to the objective's units."""

@@ -5,16 +5,22 @@ import os
 import torch
 
 from gpbop.errors import DeviceError, explain
+from gpbop.scoring.sources.grid import MOST_SECOND
 from gpbop.surrogate.factor import BLOCK_ARRAYS, Factor
 
-# Candidates of a block: some megabytes of encoded rows, and groups of equal codes large enough to share their tables.
-BLOCK_ROWS = 16384
+# Candidates of a block. On a CPU: some megabytes of encoded rows, and groups of equal codes large enough to share their
+# tables. On a GPU: enough to fill it; chosen by reasoning, not yet by a measurement.
+BLOCK_ROWS = {"cpu": 16384, "cuda": 2**20}
 # Smaller blocks cost more time than they save memory.
 LEAST_BLOCK_ROWS = 256
 # Blocks alive for each thread: one in work, two waiting.
 BLOCKS_ALIVE = 3
 # Matrices of n x n: the factor L, the covariance it is ordered by, and the projection.
 SQUARES = 3
+# Tables of a second half, and sums of each candidate of a part of a strip, while they are made.
+STRIP_TABLES, STRIP_SUMS = 4, 8
+# Candidates of a part of a strip that are evaluated at once.
+STRIP_PART = 2**19
 # Share of the free memory that is used.
 SHARE = 0.5
 
@@ -22,8 +28,9 @@ SHARE = 0.5
 def needed_bytes(factor: Factor, d: int, rows: int, threads: int) -> int:
     """Return an upper bound of the memory that scoring takes beside the source, in bytes, whatever its size.
 
-    8 [3 n^2 + threads (3 rows (d + 1) + 6 rows n)], the last term under the cap `factor.block_bytes`: squares of the
-    factor, blocks of encoded rows with their indices, and the rows of covariances of those computed densely.
+    8 [3 n^2 + 4 n q + threads (8 p + 3 rows (d + 1) + 6 rows n)], the last term under the cap `factor.block_bytes`:
+    squares of the factor; tables of the second halves of strips of a grid, q = MOST_SECOND; sums of parts of strips,
+    p = STRIP_PART; blocks of encoded rows with their indices; rows of covariances of those computed densely.
 
     Args:
         factor: The factorised process over n points.
@@ -33,7 +40,8 @@ def needed_bytes(factor: Factor, d: int, rows: int, threads: int) -> int:
     """
     n = len(factor.L)
     dense = min(factor.block_bytes, 8 * BLOCK_ARRAYS * rows * n)
-    return 8 * SQUARES * n * n + threads * (8 * BLOCKS_ALIVE * rows * (d + 1) + dense)
+    shared = 8 * SQUARES * n * n + 8 * STRIP_TABLES * n * MOST_SECOND
+    return shared + threads * (8 * STRIP_SUMS * STRIP_PART + 8 * BLOCKS_ALIVE * rows * (d + 1) + dense)
 
 
 def free_bytes(device: torch.device) -> int | None:
@@ -47,7 +55,7 @@ def free_bytes(device: torch.device) -> int | None:
 
 
 def default_block_rows(factor: Factor, d: int, threads: int, free: int | None) -> int:
-    """Return the candidates of a block: `BLOCK_ROWS`, halved until scoring fits into half of the free memory.
+    """Return the candidates of a block: those of `BLOCK_ROWS`, halved until scoring fits into half of the free memory.
 
     Args:
         factor: The factorised process.
@@ -55,7 +63,7 @@ def default_block_rows(factor: Factor, d: int, threads: int, free: int | None) -
         threads: Number of threads.
         free: Free memory in bytes, if known.
     """
-    rows = BLOCK_ROWS
+    rows = BLOCK_ROWS[factor.L.device.type]
     while free is not None and rows > LEAST_BLOCK_ROWS and needed_bytes(factor, d, rows, threads) > SHARE * free:
         rows //= 2
     return rows

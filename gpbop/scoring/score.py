@@ -9,7 +9,7 @@ from torch import Tensor
 from gpbop.acquisition import UCB_BETA, Direction
 from gpbop.progress import is_watched
 from gpbop.scoring.batch import choose_batch
-from gpbop.scoring.job import Job, check_positive
+from gpbop.scoring.job import Devices, Job, check_positive
 from gpbop.scoring.scan import one_core
 from gpbop.scoring.search import Found
 from gpbop.scoring.top import Top
@@ -29,7 +29,7 @@ def score(
     beta: float = UCB_BETA,
     seed: int = 0,
     skip_observed: bool | None = None,
-    device: str | torch.device = "auto",
+    device: Devices = "auto",
     threads: int | None = None,
     block_rows: int | None = None,
     progress: bool | None = None,
@@ -62,7 +62,8 @@ def score(
         skip_observed: Whether to leave out the candidates that were observed or are pending: of these a noiseless
             experiment would tell nothing new. If absent, they are left out unless the acquisition function is
             "noisy_ei", which is for experiments that are worth repeating.
-        device: Where to work: "auto" for where the process is, "cpu", "cuda" or a torch device.
+        device: Where to work: "auto" for where the process is, "cpu", "cuda", a torch device, or a list of devices that
+            share the blocks, as ["cuda:0", "cuda:1"].
         threads: Number of CPU threads; torch.get_num_threads() if absent.
         block_rows: Candidates of a block; as many as are fast and fit into memory, if absent.
         progress: Whether to show a progress bar; if somebody is watching, if absent.

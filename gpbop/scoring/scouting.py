@@ -14,6 +14,8 @@ from gpbop.scoring.sources.base import Indexed, Keep, Source
 # One candidate in so many is looked at beforehand, and at most so many.
 SHARE, MOST = 500, 50_000
 ROUNDS = 40
+# Levels to go along each parameter; past its last level such a step leads somewhere else, which does no harm.
+STEPS = (1, -1, 5, -5)
 
 
 def scout(source: Source, criterion: Criterion, k: int, keep: Keep | None, without: Tensor | None) -> float:
@@ -32,7 +34,7 @@ def scout(source: Source, criterion: Criterion, k: int, keep: Keep | None, witho
     budget = min(source.extent // SHARE, MOST)
     generator = torch.Generator().manual_seed(0)
     index = _distinct(torch.randint(source.extent, (budget // 4,), generator=generator).to(device))
-    steps = torch.tensor([sign * stride for stride in source.strides for sign in (1, -1)], device=device)
+    steps = torch.tensor([step * stride for stride in source.strides for step in STEPS], device=device)
     known, low = index[:0], index[:0].double()
     reached = -torch.inf
     for _ in range(ROUNDS):
@@ -59,6 +61,8 @@ def _distinct(index: Tensor) -> Tensor:
 
 def _low(X: Tensor, criterion: Criterion) -> Tensor:
     """Return lower bounds of `m` values, both errors included: of this computation, and of the one that counts."""
+    if not len(X):  # a filter left none
+        return X.new_empty(0)
     mean, variance = criterion.factor.moments(X)
     delta, error = 2.0 * criterion.dense.mean, 2.0 * criterion.dense.variance
     return criterion.lower(mean.reshape(len(X), -1), delta, variance - error, variance + error)

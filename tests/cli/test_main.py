@@ -32,7 +32,7 @@ def test_unknown_example_is_one_line(monkeypatch, capsys):
     code, out, err = run(monkeypatch, capsys, "demo", "resnet152")
     assert (code, out) == (2, "")
     assert err.splitlines() == [
-        "gpbop: `name` must be one of autoencoder; got 'resnet152'. Run: gpbop demo autoencoder"
+        "gpbop: `name` must be one of autoencoder, sine, resnet; got 'resnet152'. Run: gpbop demo autoencoder"
     ]
 
 

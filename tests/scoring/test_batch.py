@@ -5,12 +5,16 @@ from unittest import mock
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from gpbop import Categorical, Float, Space
 from gpbop.acquisition import Question
-from gpbop.scoring import batch, score
+from gpbop.scoring import batch, score, scouting
 from gpbop.scoring.criteria import MOMENT_CRITERIA
+from gpbop.scoring.search import Search
+from gpbop.scoring.sources import Grid, Observed, grid, skip_observed
 from tests.scoring.candidates import InMemory, plain_order, process
 
 SPACE = Space({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0), "c": Categorical(["x", "y"])})
@@ -64,3 +68,50 @@ def test_a_thompson_batch_takes_a_draw_for_each_point() -> None:
         order, _values = plain_order("thompson", Question(gp, seed=5 + number), X)
         chosen.append(next(index for index in order if index not in chosen))
     assert top.indices == chosen
+
+
+@pytest.mark.parametrize("name", MOMENT_CRITERIA)
+@pytest.mark.parametrize("noise", [1e-4, 1e-1])
+def test_batches_from_a_grid_in_strips(name: str, noise: float) -> None:
+    """With small queues, so that several passes are made, observed rows skipped, and on two devices."""
+    space = Space({"a": Float(0.0, 1.0, step=0.1), "b": Categorical(["x", "y"]), "c": Float(0.0, 1.0, step=0.1)})
+    gp, X = process(space, 20, noise=noise, lengthscale=0.5), space.grid_rows(torch.arange(int(space.size)))
+    new = (~Observed(gp.X).mask(X)).nonzero()[:, 0]
+    expected = new[plain_greedy(name, Question(gp), X[new], 6)].tolist()
+    question, source = Question(gp), skip_observed(Grid(space), gp.X)
+    for queue in (1, 3, 400):
+        with (
+            mock.patch.multiple(batch, QUEUE_SHARE=1, LEAST_QUEUE=queue),
+            mock.patch.multiple(grid, LEAST_SECOND=5, MOST_SECOND=25),
+            mock.patch.multiple(scouting, SHARE=1),
+        ):
+            search = Search(name, source, 1, 20, False, (torch.device("cpu"),))
+            found = batch.choose_batch(search, question, 6)
+        assert found.index.tolist() == expected
+        assert found.certificate.is_complete
+
+
+@settings(max_examples=20)
+@given(data=st.data())
+def test_any_batch_is_greedy(data: st.DataObject) -> None:
+    """Up to near ties: each choice has the greatest value left, within rounding."""
+    noise = data.draw(st.sampled_from([1e-6, 1e-2, 1.0]))
+    outputscale = data.draw(st.sampled_from([0.01, 1.0, 600.0]))
+    gp = process(
+        SPACE,
+        data.draw(st.integers(1, 40)),
+        noise=noise,
+        outputscale=outputscale,
+        lengthscale=data.draw(st.sampled_from([0.1, 1.0, 10.0])),
+        seed=data.draw(st.integers(0, 10**6)),
+    )
+    X, name = points(40, data.draw(st.integers(0, 10**6))), data.draw(st.sampled_from(["ei", "ucb", "max_variance"]))
+    with mock.patch.multiple(batch, QUEUE_SHARE=1, LEAST_QUEUE=data.draw(st.sampled_from([1, 4, 100]))):
+        source = InMemory(SPACE, X.repeat(2, 1))
+        top = score(gp, source, acquisition=name, k=6, batch=True, threads=1, skip_observed=False)
+    for number, index in enumerate(top.indices):
+        chosen = top.indices[:number]
+        asked = replace(Question(gp), X_pending=X.repeat(2, 1)[chosen] if chosen else None)
+        _, values = plain_order(name, asked, X.repeat(2, 1))
+        left = [value for other, value in enumerate(values) if other not in chosen]
+        assert values[index] >= max(left) - 1e-5 * (abs(max(left)) + 1.0)

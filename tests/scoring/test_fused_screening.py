@@ -133,13 +133,17 @@ def shares(screen: FusedScreen, factor: Factor, X: Tensor) -> tuple[float, float
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("smoothness", ["matern52", "matern32", "rbf"])
 def test_bounds_are_not_much_larger_than_errors(smoothness: Any, dtype: torch.dtype) -> None:
-    """A bound that is a thousand times too large would let too many through; in float32 it costs most."""
-    gp = process(MIXED, 60, noise=1e-2, smoothness=smoothness)
-    X = torch.cat([candidates(gp, seed) for seed in range(10)])
-    screen = screen_of(gp.factor, 15, dtype)
-    mean, norm = shares(screen, gp.factor, X)
-    assert 1e-3 < mean < 1.0
-    assert 1e-3 < norm < 1.0
+    """Two training points leave errors little room to cancel: bounds a hundredth as large would be broken."""
+    space = Space({f"x{i}": Float(0.0, 1.0) for i in range(3)})
+    found = []
+    for lengthscale in (0.03, 0.1, 1.0):
+        gp = process(space, 2, noise=1e-6, lengthscale=lengthscale, smoothness=smoothness)
+        X = torch.cat([candidates(gp, seed) for seed in range(10)])
+        found.append(shares(screen_of(gp.factor, 2, dtype), gp.factor, X))
+    mean, norm = (max(share) for share in zip(*found, strict=True))
+    least = 0.03 if dtype == torch.float32 else 0.005
+    assert least < mean < 1.0
+    assert 0.3 * least < norm < 1.0
 
 
 class _Off:
@@ -159,7 +163,7 @@ class _Off:
     strips = scattered
 
 
-@pytest.mark.parametrize(("dtype", "share"), [(torch.float32, 3e-4), (torch.float64, 3e-11)])
+@pytest.mark.parametrize(("dtype", "share"), [(torch.float32, 3e-3), (torch.float64, 3e-11)])
 def test_an_error_beyond_the_bounds_would_be_seen(dtype: torch.dtype, share: float) -> None:
     gp = process(NUMERIC, 60, noise=1e-2)
     X = candidates(gp, 0)
@@ -168,7 +172,7 @@ def test_an_error_beyond_the_bounds_would_be_seen(dtype: torch.dtype, share: flo
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("lengthscale", [1e-12, 1e-25, 1e-50])
+@pytest.mark.parametrize("lengthscale", [1e-12, 1e-25, 1e-30])
 def test_where_nothing_can_be_promised_nothing_is(dtype: torch.dtype, lengthscale: float) -> None:
     """Distances beyond the precision, or even its range: bounds are infinite, or hold, but are no NaN."""
     gp = process(NUMERIC, 30, lengthscale=lengthscale)
@@ -182,7 +186,7 @@ def test_strips_and_scattered_candidates_have_the_same_bounds() -> None:
     """Up to rounding, for all strips that share a second half or do not."""
     gp = process(MIXED, 50)
     screen = screen_of(gp.factor, 20, torch.float64)
-    with mock.patch.multiple(grid, LEAST_SECOND=10, MOST_SECOND=50, STRIP_ROUNDS=1):
+    with mock.patch.multiple(grid, LEAST_SECOND=10, MOST_SECOND=30):
         strips = [piece for piece in Grid(MIXED).pieces(130) if isinstance(piece, Strip)]
     assert len(strips) > 3
     for strip in (*strips, *strips[::-1], strips[0]):

@@ -4,6 +4,7 @@ The configs of a strip are all pairs of a first and a second half, which share n
 pair is a sum or a product of what it reads of the halves, so `p q` candidates cost little more than `p + q` rows.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -54,6 +55,8 @@ class Strip:
         X_first: `p x d` canonical rows whose columns of the first half count.
         X_second: `q x d` canonical rows whose columns of the second half count.
         is_second: `d` bools: which columns belong to the second half.
+        axes: What the second half is a grid of, the slowest first: the number of levels, and the column if they are the
+            ascending levels of one numeric parameter, else None. Empty if it is not a grid.
     """
 
     index_first: Tensor
@@ -61,6 +64,7 @@ class Strip:
     X_first: Tensor
     X_second: Tensor
     is_second: Tensor
+    axes: tuple[tuple[int, int | None], ...] = ()
 
     def __len__(self) -> int:
         return len(self.index_first) * len(self.index_second)
@@ -80,11 +84,11 @@ class Strip:
         if len(self.index_first) > 1:
             cut = len(self.index_first) // 2
             parts = (slice(0, cut), slice(cut, None))
-            one, other = (replace(self, index_first=self.index_first[at], X_first=self.X_first[at]) for at in parts)
+            one, other = (self.with_first(at) for at in parts)
         else:
             cut = len(self.index_second) // 2
             parts = (slice(0, cut), slice(cut, None))
-            one, other = (replace(self, index_second=self.index_second[at], X_second=self.X_second[at]) for at in parts)
+            one, other = (self.with_second(at) for at in parts)
         return one, other
 
     @property
@@ -92,7 +96,22 @@ class Strip:
         """Where it is."""
         return self.index_first.device
 
+    def with_first(self, places: slice) -> "Strip":
+        """Return the part with some of the first halves."""
+        return replace(self, index_first=self.index_first[places], X_first=self.X_first[places])
+
+    def within(self, most: int) -> Iterator["Strip"]:
+        """Cut into parts of at most so many candidates, if a first half has no more."""
+        firsts = max(1, most // len(self.index_second))
+        for start in range(0, len(self.index_first), firsts):
+            yield self.with_first(slice(start, start + firsts))
+
+    def with_second(self, places: Tensor | slice) -> "Strip":
+        """Return the part with some of the second halves."""
+        return replace(self, index_second=self.index_second[places], X_second=self.X_second[places], axes=())
+
     def to(self, device: torch.device) -> "Strip":
         """Move to a device."""
-        tensors = (self.index_first, self.index_second, self.X_first, self.X_second, self.is_second)
-        return Strip(*(tensor.to(device) for tensor in tensors))
+        index_first, index_second = self.index_first.to(device), self.index_second.to(device)
+        X_first, X_second = self.X_first.to(device), self.X_second.to(device)
+        return Strip(index_first, index_second, X_first, X_second, self.is_second.to(device), self.axes)

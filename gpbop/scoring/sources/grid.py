@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
-from itertools import accumulate
-from operator import mul
+from dataclasses import dataclass, replace
+from math import prod
 from typing import TypeAlias
 
 import torch
@@ -22,9 +21,26 @@ from gpbop.space import LARGEST_INDEX, Space
 Constraint: TypeAlias = Callable[[Tensor], Tensor]
 
 # Configs of a second half, at least and at most: whole tiles of lanes, and tables of them that fit a cache.
-LEAST_SECOND, MOST_SECOND = 1024, 4096
-# Candidates of a strip, for each of a block: a strip takes that much less time for each.
-STRIP_ROUNDS = 8
+LEAST_SECOND, MOST_SECOND = 1024, 8192
+# First halves of a strip at most, and strips at least: enough to share between threads.
+MOST_FIRST, STRIPS = 512, 16
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of a grid that has nothing to do with the others.
+
+    Attributes:
+        size: Number of its configs.
+        stride: How far apart in the grid those of consecutive numbers are.
+        columns: Its columns.
+        numeric: Its column, if it is a single numeric parameter, which then has its levels in ascending order.
+    """
+
+    size: int
+    stride: int
+    columns: tuple[int, ...]
+    numeric: int | None
 
 
 class Grid(Indexed):
@@ -94,19 +110,22 @@ class Grid(Indexed):
 
     @override
     def pieces(self, rows: int, *, device: Device = None) -> Iterator[Block | Strip]:
-        q, columns = self._second_half()
-        if self._constraint is not None or self.extent < 2 * q:
+        parts = self._parts()
+        second = _second_half(parts)
+        if self._constraint is not None or len(second) == len(parts):
             yield from self.blocks(rows, device=device)
             return
+        halves = [[part for part in parts if (part in second) is is_second] for is_second in (False, True)]
         is_second = torch.zeros(self._space.d, dtype=torch.bool, device=device)
-        is_second[columns] = True
-        p, width = self.extent // q, min(q, MOST_SECOND)
-        firsts = max(1, STRIP_ROUNDS * rows // width)
-        for second in torch.split(torch.arange(q, device=device), width):
-            X_second = self.rows(second)
+        is_second[[column for part in second for column in part.columns]] = True
+        places = _positions(halves[1], torch.arange(prod(part.size for part in second), device=device))
+        axes = tuple((part.size, part.numeric) for part in halves[1])
+        p, pieces = prod(part.size for part in halves[0]), torch.split(places, MOST_SECOND)
+        for piece in pieces:
+            X_second, firsts = self.rows(piece), min(MOST_FIRST, max(1, p // STRIPS))
             for start in range(0, p, firsts):
-                first = torch.arange(start, min(start + firsts, p), device=device) * q
-                yield Strip(first, second, self.rows(first), X_second, is_second)
+                first = _positions(halves[0], torch.arange(start, min(start + firsts, p), device=device))
+                yield Strip(first, piece, self.rows(first), X_second, is_second, axes if len(pieces) == 1 else ())
 
     @override
     def unfiltered(self) -> tuple[Source, Keep | None]:
@@ -119,21 +138,19 @@ class Grid(Indexed):
     @property
     @override
     def strides(self) -> tuple[int, ...]:
-        sizes = [size for size, _ in self._part.grid_parts()]
-        return tuple(accumulate(reversed(sizes[1:]), mul, initial=1))
+        return tuple(part.stride for part in self._parts())
 
-    def _second_half(self) -> tuple[int, list[int]]:
-        """Return the number of configs of the fastest parts of the grid, as many as a strip wants, and their columns.
-
-        Where all parts are wanted there is no first half; a grid that small is no work for strips.
-        """
-        number, columns = 1, list[int]()
+    def _parts(self) -> list[_Part]:
+        """Return the independent parts of the grid, slowest first."""
+        parts, stride = [], 1
         for size, own in reversed(self._part.grid_parts()):
-            if number >= LEAST_SECOND:
-                break
-            number *= size
-            columns += [self._space.names.index(self._part.names[j]) for j in own]
-        return number, columns
+            names = [self._part.names[j] for j in own]
+            columns = tuple(self._space.names.index(name) for name in names)
+            parameter = self._space.parameters[names[0]]
+            is_numeric = len(names) == 1 and not parameter.is_categorical and not parameter.when
+            parts.append(_Part(size, stride, columns, columns[0] if is_numeric else None))
+            stride *= size
+        return parts[::-1]
 
     @override
     def configs(self, index: Sequence[int]) -> list[Config]:
@@ -155,6 +172,27 @@ class Grid(Indexed):
             got = f"{tuple(mask.shape)}, {mask.dtype}" if isinstance(mask, Tensor) else type(mask).__name__
             raise SourceError(explain("constraint", "return one bool a row", got, f"Return a mask of {len(X)} bools."))
         return mask.to(X.device)
+
+
+def _second_half(parts: Sequence[_Part]) -> list[_Part]:
+    """Choose the parts of a second half, of some thousand configs: numeric ones first, whose levels are neighbours."""
+    chosen: list[_Part] = []
+    number = 1
+    backwards = list(reversed(parts))
+    for part in sorted(backwards, key=lambda part: part.numeric is None):
+        if number < LEAST_SECOND or number * part.size <= MOST_SECOND:
+            chosen.append(part)
+            number *= part.size
+    return chosen
+
+
+def _positions(parts: Sequence[_Part], numbers: Tensor) -> Tensor:
+    """Return the positions in the grid of configs of some of its parts, by their numbers; the last part is fastest."""
+    positions = torch.zeros_like(numbers)
+    for part in reversed(parts):
+        positions += numbers % part.size * part.stride
+        numbers = numbers // part.size
+    return positions
 
 
 def _places(space: Space, name: str, values: Json) -> Tensor:

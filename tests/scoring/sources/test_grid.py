@@ -1,3 +1,7 @@
+import math
+from dataclasses import replace
+from unittest import mock
+
 import pytest
 import torch
 from hypothesis import given
@@ -5,7 +9,8 @@ from hypothesis import strategies as st
 
 from gpbop.errors import SpaceError
 from gpbop.parameters import INACTIVE, Categorical, Float, Integer
-from gpbop.scoring.sources import Grid, SourceError
+from gpbop.scoring.sources import Block, Grid, SourceError, grid, skip_observed
+from gpbop.scoring.sources.blocks import Strip
 from gpbop.space import Space
 from tests.scoring.sources.tables import same_bits, whole
 from tests.spaces import NETWORK, spaces, values_of
@@ -167,3 +172,78 @@ def test_rows_are_the_same_on_every_device(device):
     moved = torch.cat([block.X for block in grid.blocks(50, device=device)])
     assert moved.device.type == device.type
     assert same_bits(moved.cpu(), X)
+
+
+@given(st.data())
+def test_pieces_are_the_same_candidates(data):
+    """In strips or not: every row that the grid has at an index, once."""
+    space = data.draw(spaces(finite=True, most=6))
+    source = _left(space, data.draw(fixings(space)))
+    least, most = data.draw(st.integers(1, 30)), data.draw(st.integers(1, 40))
+    with mock.patch.multiple(grid, LEAST_SECOND=least, MOST_SECOND=most):
+        pieces = [
+            piece.block() if isinstance(piece, Strip) else piece
+            for piece in source.pieces(data.draw(st.integers(1, 50)))
+        ]
+    index, order = torch.cat([piece.index for piece in pieces]).sort()
+    assert index.tolist() == list(range(source.size))
+    assert same_bits(torch.cat([piece.X for piece in pieces])[order], source.rows(index))
+
+
+def _left(space, fixed):
+    try:
+        return Grid(space, fixed)
+    except SpaceError:  # nothing is left
+        return Grid(space)
+
+
+@given(st.data())
+def test_halves_of_a_strip_share_no_parameter(data):
+    """What belongs to the other half may be anything."""
+    space = data.draw(spaces(finite=True, most=6))
+    with mock.patch.multiple(grid, LEAST_SECOND=3, MOST_SECOND=20):
+        strips = [piece for piece in Grid(space).pieces(9) if isinstance(piece, Strip)]
+    for strip in strips:
+        first, second = strip.X_first.clone(), strip.X_second.clone()
+        first[:, strip.is_second], second[:, ~strip.is_second] = torch.nan, torch.nan
+        assert same_bits(replace(strip, X_first=first, X_second=second).block().X, strip.block().X)
+
+
+def test_a_filter_makes_blocks_and_is_handed_out():
+    space = Space({"a": Integer(0, 99), "b": Integer(0, 99)})
+    constraint = lambda X: X[:, 0] > 0.5  # noqa: E731
+    source = Grid(space, constraint=constraint)
+    with mock.patch.multiple(grid, LEAST_SECOND=3, MOST_SECOND=200):
+        assert all(isinstance(piece, Block) for piece in source.pieces(500))
+        everything, keep = source.unfiltered()
+        assert all(isinstance(piece, Strip) for piece in everything.pieces(500))
+    assert everything.size == 10_000
+    assert source.size is None  # still filtered
+    rows = everything.rows(torch.arange(10_000))
+    assert torch.equal(keep(rows), constraint(rows))
+
+
+@given(st.data())
+def test_strides_lead_to_neighbours(data):
+    """A step of a stride changes the columns of one independent part, except where a digit is carried."""
+    space = data.draw(spaces(finite=True, most=5))
+    source = Grid(space)
+    parts = space.grid_parts()
+    assert len(source.strides) == len(parts)
+    assert {int(stride) for stride in source.strides} == {
+        math.prod(size for size, _ in parts[number + 1 :]) for number in range(len(parts))
+    }
+    X = source.rows(torch.arange(min(source.size, 500)))
+    for stride in source.strides:
+        changed = (X[stride:] != X[:-stride]).any(0) if stride < len(X) else torch.zeros(0)
+        assert len(X) <= stride or changed.any() or source.size == 1
+
+
+@given(spaces(finite=True, most=4), st.data())
+def test_unobserved_is_a_filter_on_top(space, data):
+    X = space.grid_rows(torch.arange(space.size))
+    source = Grid(space, constraint=lambda rows: rows.sum(1) > 0.4)
+    observed = X[data.draw(st.lists(st.integers(0, len(X) - 1), min_size=1, max_size=4))]
+    everything, keep = skip_observed(source, observed).unfiltered()
+    expected = [float(x.sum()) > 0.4 and not bool((observed == x).all(1).any()) for x in X]
+    assert keep(everything.rows(torch.arange(space.size))).tolist() == expected

@@ -1,0 +1,89 @@
+"""A queue gives each candidate the value it has after all beliefs, and puts the best first, ties by index."""
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from gpbop import Categorical, Float, GaussianProcess, Space
+from gpbop.acquisition import Question, acquisition
+from gpbop.scoring.contenders import Contenders
+from gpbop.scoring.criteria import MOMENT_CRITERIA, criterion
+from gpbop.scoring.queue import Queue
+from tests.scoring.candidates import process
+
+SPACE = Space({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0), "c": Categorical(["x", "y"])})
+BELIEVED = [name for name in MOMENT_CRITERIA if name != "pi"]
+
+
+def points(m: int, seed: int = 1) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return SPACE.from_unit(torch.rand(m, SPACE.d, generator=generator, dtype=torch.float64))
+
+
+def queue_of(gp: GaussianProcess, name: str, X: Tensor, index: Tensor | None = None) -> Queue:
+    nothing = X.new_zeros(len(X))
+    index = torch.arange(len(X)) if index is None else index
+    return Queue(criterion(name, Question(gp)), Contenders(index, X, nothing, nothing), len(X))
+
+
+@settings(max_examples=20)
+@given(
+    name=st.sampled_from(BELIEVED),
+    noise=st.sampled_from([1e-6, 1e-2, 1.0]),
+    outputscale=st.sampled_from([0.01, 1.0, 600.0]),
+    seed=st.integers(0, 10**6),
+)
+def test_values_are_those_of_the_process_that_believes(
+    name: str, noise: float, outputscale: float, seed: int
+) -> None:
+    """Up to what the variance's rounding does to them; the best one's is right, and no other one's is above it."""
+    gp, X = process(SPACE, 20, noise=noise, outputscale=outputscale, seed=seed), points(60, seed)
+    queue, chosen = queue_of(gp, name, X), list[int]()
+    for _ in range(8):
+        place, value = queue.best()
+        function = acquisition(name, Question(gp, X_pending=X[chosen] if chosen else None))
+        with torch.no_grad():
+            values = torch.cat([function(x.unsqueeze(0)) for x in X])
+        assert place not in chosen
+        assert value == pytest.approx(float(values[place]), rel=1e-5, abs=1e-5)
+        values[chosen] = -torch.inf
+        assert float(values.max()) <= value + 1e-5 * (abs(value) + 1.0)
+        queue.believe(place)
+        chosen.append(place)
+
+
+@pytest.mark.parametrize("noise", [1e-6, 1e-3, 1.0])
+def test_updated_variances_stay_within_their_error(noise: float) -> None:
+    """After many beliefs the whole queue is still as near to each candidate computed alone as its bounds assume."""
+    gp, X = process(SPACE, 40, noise=noise), torch.cat([points(80), points(80)])
+    queue = queue_of(gp, "max_variance", X)
+    for _ in range(60):
+        queue.believe(queue.best()[0])
+    alone = torch.stack([queue._variance_of(*queue._by_itself(place)[1:]) for place in range(len(X))])
+    assert bool(((queue._variance.clamp_min(gp.factor.smallest_variance) - alone).abs() <= queue._error).all())
+
+
+@given(data=st.data())
+def test_ties_go_by_index_not_by_place(data: st.DataObject) -> None:
+    """Copies of a point have one value, wherever they stand in the queue."""
+    gp, X = process(SPACE, 15), points(4).repeat(5, 1)
+    index = torch.tensor(data.draw(st.permutations(range(20))))
+    queue = queue_of(gp, data.draw(st.sampled_from(BELIEVED)), X, index)
+    place, value = queue.best()
+    ties = [int(index[other]) for other in range(20) if torch.equal(X[other], X[place])]
+    assert int(index[place]) == min(ties)
+    queue.believe(place)
+    again, lower = queue.best()
+    assert again != place
+    assert lower <= value + 1e-12
+
+
+@pytest.mark.parametrize("name", MOMENT_CRITERIA)
+def test_a_queue_may_have_several_means_and_one_candidate(name: Any) -> None:
+    queue = queue_of(process(SPACE, 5), name, points(1))
+    assert len(queue) == 1
+    assert queue.best()[0] == 0

@@ -1,0 +1,81 @@
+"""The threshold to begin with is reached by k distinct candidates that count."""
+
+from functools import cache
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gpbop import Categorical, Float, Integer, Space
+from gpbop.acquisition import Question
+from gpbop.scoring import scouting
+from gpbop.scoring.criteria import MOMENT_CRITERIA, criterion
+from gpbop.scoring.scouting import scout
+from gpbop.scoring.sources import Grid, Sample
+from gpbop.scoring.sources.observed import skip_observed
+from tests.scoring.candidates import InMemory, plain_order, process
+
+SPACE = Space(
+    {
+        "a": Float(0.0, 1.0, step=0.1),
+        "b": Categorical(["x", "y", "z"]),
+        "c": Integer(0, 4, when={"b": ["x"]}),
+        "d": Float(0.0, 1.0, step=0.25),
+    }
+)
+GP = process(SPACE, 25)
+X = SPACE.grid_rows(torch.arange(int(SPACE.size)))
+
+
+@cache
+def plain(name: str) -> tuple[list[int], list[float]]:
+    return plain_order(name, Question(GP), X)
+
+
+@settings(max_examples=20)
+@given(data=st.data())
+def test_enough_candidates_reach_it(data: st.DataObject) -> None:
+    name, k = data.draw(st.sampled_from(MOMENT_CRITERIA)), data.draw(st.sampled_from([1, 7, 40]))
+    grid = Grid(SPACE, constraint=data.draw(st.sampled_from([None, lambda X: X[:, 0] > 0.45])))
+    source, keep = data.draw(st.sampled_from([grid, skip_observed(grid, GP.X)])).unfiltered()
+    counts = torch.ones(len(X), dtype=torch.bool) if keep is None else keep(X)
+    order, values = plain(name)
+    without = data.draw(st.sampled_from([None, torch.tensor(order[:1]), torch.tensor(order[:5])]))
+    if without is not None:
+        counts[without] = False
+    with mock.patch.multiple(scouting, SHARE=1):
+        threshold = scout(source, criterion(name, Question(GP)), k, keep, without)
+    reaching = int((torch.tensor(values)[counts] >= threshold).sum())
+    assert reaching >= k or threshold == -torch.inf
+    assert threshold > -torch.inf or int(counts.sum()) < 3 * k
+
+
+@pytest.mark.parametrize("name", MOMENT_CRITERIA)
+def test_it_is_high_from_the_start(name: str) -> None:
+    """Among the best tenth of a grid that was sampled by a fifth."""
+    _, values = plain(name)
+    with mock.patch.multiple(scouting, SHARE=2):
+        threshold = scout(Grid(SPACE), criterion(name, Question(GP)), 5, None, None)
+    assert sum(value >= threshold for value in values) <= len(values) // 10
+
+
+def test_nothing_is_known_where_too_few_are_looked_at() -> None:
+    judge = criterion("ei", Question(GP))
+    assert scout(Grid(SPACE), judge, 5, None, None) == -torch.inf
+    with mock.patch.multiple(scouting, SHARE=2):
+        assert scout(InMemory(SPACE, GP.X.repeat(100, 1)), judge, 5, None, None) == -torch.inf
+        assert scout(Grid(SPACE), judge, 5, lambda X: torch.zeros(len(X), dtype=torch.bool), None) == -torch.inf
+
+
+def test_a_sample_is_scouted_too() -> None:
+    source = Sample(SPACE, 4000, seed=3)
+    judge = criterion("ei", Question(GP))
+    with mock.patch.multiple(scouting, SHARE=20):
+        threshold = scout(source, judge, 4, None, None)
+    where: dict[Any, int] = {tuple(row): number for number, row in enumerate(X.tolist())}
+    _, values = plain("ei")
+    drawn = [values[where[tuple(row)]] for row in source.rows(torch.arange(4000)).tolist()]
+    assert sorted(drawn)[-4] >= threshold > -torch.inf
