@@ -5,6 +5,8 @@ import torch
 
 from gpbop import Categorical, Float, GaussianProcess, Integer, Optimizer, Space, plan, score
 from gpbop.acquisition import ACQUISITIONS, Question, acquisition
+from gpbop.examples import resnet
+from gpbop.examples.sine import frames
 from gpbop.search import maximize_acquisition
 from gpbop.surrogate.feasibility import Feasibility
 from tests.kernels.fused_cases import assert_within_bounds, evaluate, random_case
@@ -177,3 +179,16 @@ def test_every_shape_of_the_kernels_gives_the_same_sums(name: str, monkeypatch: 
     monkeypatch.setattr(fused_cuda, "TUNED_FROM", 1)
     found = evaluate(fused_cuda, name, case.to("cuda"))
     assert_within_bounds(name, type(found)(*(part.cpu() for part in found)), case, *bounds)
+
+
+def test_the_sine_is_learned_as_on_the_cpu() -> None:
+    for ours, theirs in zip(frames(9, device="cuda"), frames(9), strict=True):
+        assert ours.next_x == theirs.next_x
+        torch.testing.assert_close(ours.ours, theirs.ours, rtol=1e-9, atol=1e-9)
+        assert max(ours.differences) < 1e-6
+
+
+def test_full_resnets_train_and_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resnet, "EPOCHS", 2)
+    first, again = (resnet.train({"layers": 34, "crop": True}, device="cuda") for _ in range(2))
+    assert first == again

@@ -70,7 +70,7 @@ class Answer:
     @property
     def headline(self) -> str:
         """What was saved, in a few words."""
-        return f"{self.trials} trainings instead of {self.size}"
+        return f"{self.trials} training{'s' if self.trials > 1 else ''} instead of {self.size}"
 
 
 def tune_autoencoder(
@@ -160,7 +160,10 @@ def _print_answer(console: Console, answer: Answer) -> None:
     trials, size = answer.trials, answer.size
     console.print(f"\nBest:     {_short(answer.config)}; loss {answer.loss:.4f}", soft_wrap=True)
     brute_force = f"brute force takes {size}, {size / trials:.0f} times as many"
-    console.print(f"Cost:     {trials} trainings, the best in training {answer.found}; {brute_force}", soft_wrap=True)
+    console.print(
+        f"Cost:     {trials} training{'s' if trials > 1 else ''}, the best in training {answer.found}; {brute_force}",
+        soft_wrap=True,
+    )
     console.print(
         f"Rank:     {answer.rank} of {size} in the grid of all trainings (its lowest loss: {answer.lowest:.4f}),\n"
         "          recorded beforehand and not read before this line",

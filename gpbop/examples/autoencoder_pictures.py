@@ -19,6 +19,8 @@ LABEL = "held-out loss"
 MAP = ("encoder_size", "noise")
 # Orders of the recorded trainings that stand for brute force.
 SHUFFLES, SHUFFLE_SEED = 200, 0
+# Two counts whose texts fit side by side differ by at least this factor.
+APART = 15
 
 
 def drawings(
@@ -86,22 +88,19 @@ def _draw_race(ax: Axes, optimizer: Optimizer, recorded: RecordedGrid) -> None:
     ax.step(x, median.tolist(), color=VERMILLION, linestyle="--", label="brute force, median", **look)
     ax.step(x[: len(losses)], ours.tolist(), color=BLUE, label="gpbop", **look)
     needed = int((orders > best).sum(-1).median()) + 1
-    for place, colour, text in (
-        (found, BLUE, f"gpbop has it after {found}"),
-        (needed, VERMILLION, f"brute force after {needed} (median)"),
-    ):
-        ax.scatter([place], [best], s=110.0, color=colour, edgecolors=BLACK, zorder=5)
-        side = "right" if place > size / 5 else "center"
-        below: dict[str, Any] = {
-            "textcoords": "offset points",
-            "ha": side,
-            "va": "top",
-            "fontsize": 15.0,
-            "color": colour,
-        }
-        ax.annotate(text, (place, best), (0, -11), **below)
+    # One text below the other where they would overlap.
+    lower = 20 if needed < APART * found else 0
+    ends = (
+        (found, BLUE, f"gpbop has it after {found}", -11),
+        (needed, VERMILLION, f"brute force after {needed} (median)", -11 - lower),
+    )
+    for place, colour, text, height in ends:
+        ax.scatter([place], [best], s=110.0, color=colour, edgecolors=BLACK, zorder=5, clip_on=False)
+        side = "left" if place < size**0.2 else "right" if place > size**0.8 else "center"
+        look = {"textcoords": "offset points", "ha": side, "va": "top", "fontsize": 15.0, "color": colour, "zorder": 6}
+        ax.annotate(text, (place, best), (0, height), **look)
     bottom, top = ax.get_ylim()
-    ax.set_ylim(bottom - 0.12 * (top - bottom), top)
+    ax.set_ylim(bottom - 0.16 * (top - bottom), top)
     ax.set(xscale="log", xlim=(1.0, size), xlabel="trainings (log scale)", ylabel=f"lowest {LABEL} so far")
     ax.set_xticks([1, 3, 10, 30, 100, 300, size], ["1", "3", "10", "30", "100", "300", str(size)])
     ax.xaxis.set_minor_locator(NullLocator())

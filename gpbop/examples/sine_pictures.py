@@ -15,7 +15,7 @@ from gpbop.plots.style import BAND, BLACK, BLUE, ORANGE, SKY, VERMILLION, legend
 # Limits that hold the prior's band, so that nothing moves from frame to frame.
 HIGHEST, HIGHEST_STD = 2.6 * OUTPUTSCALE, 1.15 * OUTPUTSCALE
 # The animation: width in pixels, colours, and how long it shows each frame and the last one, in milliseconds.
-WIDTH, COLOURS = 960, 64
+WIDTH, COLOURS = 960, 256
 SHOWN, SHOWN_LAST = 1100, 4000
 
 
@@ -47,15 +47,18 @@ def animate(pictures: Sequence[Path], path: Path) -> Path:
     Returns:
         The path.
     """
-    images = []
-    for picture in pictures:
+    with Image.open(pictures[0]) as first:
+        width, height = WIDTH, round(first.height * WIDTH / first.width)
+    together = Image.new("RGB", (width, height * len(pictures)))
+    for i, picture in enumerate(pictures):
         with Image.open(picture) as image:
-            size = (WIDTH, round(image.height * WIDTH / image.width))
-            small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-        images.append(small.quantize(COLOURS, dither=Image.Dither.NONE))
-    shown = [SHOWN] * (len(images) - 1) + [SHOWN_LAST]
+            together.paste(image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS), (0, i * height))
+    # One palette for all, or colours would flicker from frame to frame.
+    few = together.quantize(COLOURS, dither=Image.Dither.NONE)
+    drawn = [few.crop((0, i * height, width, (i + 1) * height)) for i in range(len(pictures))]
+    shown = [SHOWN] * (len(drawn) - 1) + [SHOWN_LAST]
     with replacing(path) as beside:
-        images[0].save(beside, format="GIF", save_all=True, append_images=images[1:], duration=shown, loop=0)
+        drawn[0].save(beside, format="GIF", save_all=True, append_images=drawn[1:], duration=shown, loop=0)
     return path
 
 

@@ -41,14 +41,18 @@ LOOSENESS = (1.6, 0.8, 0.4, 0.2, 0.1, 0.05)
 PROBES = 32
 SCATTERED = 2.5
 WORTH_IT = 0.7
+# Covariances of a strip from which on trying cells is worth its time; after how many times as many strips to try again.
+WORTH_TUNING = 2**25
+TUNE_AGAIN = 2
+# Candidates after which the first stage is judged, and the share it may leave in float32.
+JUDGED, MOST_LEFT = 30_000, 0.1
 # Candidates of one block that are worth a stage of all pivots; building it costs as much as some hundred dense values.
 MANY = 512
 # Candidates of one block that go on first, to raise the threshold; at least twice as many as are wanted.
 CHUNK = 128
-# Bounds of the errors of the mean, in standardised units, and of the variance, as a share of the outputscale, above
-# which float32 settles too little; roundings that come together in either.
+# Bound of the error of the mean, in standardised units, above which float32 settles too little; the roundings that come
+# together in it.
 LARGEST_MEAN_ERROR = 0.2
-LARGEST_VARIANCE_ERROR = 0.02
 FLOAT32_ROUNDINGS = 64.0
 
 
@@ -118,10 +122,14 @@ class Cascade:
         first, *later = PIVOTS_WITH_MEAN if criterion.needs_mean else PIVOTS_WITHOUT_MEAN
         first = min(first, -(-n // FIRST_SHARE) if criterion.needs_mean else n)
         pivots = [first, *(r for r in (*later, n) if first < r <= min(n, later[-1]))]
-        projection = Projection.of(factor, pivots[-1])
+        self._projection = Projection.of(factor, pivots[-1])
         self.stages: list[Screen] = []
-        for r in pivots:
-            self.stages.append(self._stage(projection, r))
+        first_dtype = torch.float32 if self._suits_float32() else torch.float64
+        for number, r in enumerate(pivots):
+            # A mean in float32 is computed once more for those that are left.
+            has_mean = number == 0 or (number == 1 and first_dtype == torch.float32)
+            dtype = torch.float64 if number else first_dtype
+            self.stages.append(self._stage(self._projection, r, dtype, has_mean))
         self._last: Screen | None = None
         is_table = criterion.needs_mean and factor.alpha.reshape(n, -1).shape[1] == 1
         most = float(factor.outputscale) + self.dense.variance
@@ -140,6 +148,14 @@ class Cascade:
                 self._pass(part, pool, workspace, counts)
         with self._lock:
             self.counts.add(counts)
+            self._reconsider()
+
+    def _reconsider(self) -> None:
+        """Go over to float64 where the first stage leaves so much in float32 that the later ones take longer."""
+        entered, left = self.counts.entered[FIRST], self.counts.entered[FIRST] - self.counts.settled[FIRST]
+        if self.stages[0].dtype == torch.float32 and entered >= JUDGED and left > MOST_LEFT * entered:
+            self.stages[0] = self._stage(self._projection, self.stages[0].r, torch.float64, True)
+            self._cells, self._tune_at = None, self._strips
 
     def _parts(self, work: Block | Strip, pool: Pool, counts: Counts) -> Iterator[Block | Strip]:
         """Return what is left of a strip when its cells were looked at, block by block; anything else as it is."""
@@ -159,12 +175,13 @@ class Cascade:
     def _chosen_cells(self, strip: Strip, pool: Pool) -> Cells | None:
         """Return cells that spare work, as found by trying some; None where none does."""
         stage = self.stages[0]
-        if not strip.axes or not isinstance(stage, FusedScreen) or pool.threshold == -torch.inf:
+        is_worth_it = len(strip) * len(self.criterion.factor.L) >= WORTH_TUNING and pool.threshold > -torch.inf
+        if not strip.axes or not isinstance(stage, FusedScreen) or not is_worth_it:
             return None
         with self._lock:
             self._strips += 1
             if self._strips >= self._tune_at:
-                self._tune_at = 2 * self._strips
+                self._tune_at = TUNE_AGAIN * self._strips
                 self._cells = self._best_cells(strip, pool)
             return self._cells
 
@@ -226,17 +243,12 @@ class Cascade:
     def _held(self, places: Tensor, X: Tensor, bounds: Bounds, mean: Tensor, delta: Tensor) -> "_Held":
         return _Held(places, X, mean, delta, self.criterion.upper(mean, delta, self._least, bounds.high))
 
-    def _stage(self, projection: Projection, r: int) -> Screen:
-        """Build the next stage; the mean is computed by the first one, and once more if that was in float32."""
+    def _stage(self, projection: Projection, r: int, dtype: torch.dtype, has_mean: bool) -> Screen:
+        """Build a stage, by the compiled evaluation where there is one."""
         factor, fused = self.criterion.factor, backend(self.device.type)
-        is_first, has_one_mean = not self.stages, factor.alpha.reshape(len(factor.L), -1).shape[1] == 1
-        again = len(self.stages) == 1 and self.stages[0].dtype == torch.float32
-        needs_mean = self.criterion.needs_mean and (is_first or again)
-        if fused is None or (needs_mean and not has_one_mean):
-            dtype = torch.float32 if is_first and needs_mean and self._suits_float32(0.0) else torch.float64
+        needs_mean = self.criterion.needs_mean and has_mean
+        if fused is None or (needs_mean and factor.alpha.reshape(len(factor.L), -1).shape[1] > 1):
             return TiledScreen(factor, projection, self.dense, r, needs_mean, dtype)
-        G = float(projection.G[:r, :r].abs().sum(1).norm())
-        dtype = torch.float32 if is_first and self._suits_float32(G) else torch.float64
         return FusedScreen(factor, projection, self.dense, r, needs_mean, dtype, fused)
 
     def _finish(self, held: "_Held", pool: Pool, workspace: Workspace, counts: Counts) -> None:
@@ -261,7 +273,7 @@ class Cascade:
         with self._lock:
             if self._last is None:
                 factor = self.criterion.factor
-                self._last = self._stage(Projection.of(factor, len(factor.L)), len(factor.L))
+                self._last = self._stage(Projection.of(factor, len(factor.L)), len(factor.L), torch.float64, False)
             return self._last
 
     def _screened(self, stage: Screen, held: "_Held", pool: Pool, workspace: Workspace) -> "_Held":
@@ -271,12 +283,11 @@ class Cascade:
         mean, delta = (bounds.mean, bounds.delta) if stage.alpha.shape[1] else (held.mean, held.delta)
         return self._held(held.places, held.X, bounds, mean, delta).reaching(pool.threshold)
 
-    def _suits_float32(self, size_of_G: float) -> bool:
-        """Return whether float32 leaves mean and variance accurate enough to bound with."""
-        factor, unit = self.criterion.factor, FLOAT32_ROUNDINGS * UNIT[torch.float32]
-        s = float(factor.outputscale)
-        mean = s * float(factor.alpha.abs().sum(0).max()) if self.criterion.needs_mean else 0.0
-        return unit * mean < LARGEST_MEAN_ERROR and 2.0 * unit * s**0.5 * size_of_G < LARGEST_VARIANCE_ERROR
+    def _suits_float32(self) -> bool:
+        """Return whether float32 may leave the mean accurate enough to bound with; variances alone need more."""
+        factor = self.criterion.factor
+        size = float(factor.outputscale * factor.alpha.abs().sum(0).max())
+        return self.criterion.needs_mean and FLOAT32_ROUNDINGS * UNIT[torch.float32] * size < LARGEST_MEAN_ERROR
 
     def stages_done(self) -> tuple[Stage, ...]:
         """Return what was computed for how many."""

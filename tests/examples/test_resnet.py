@@ -73,11 +73,13 @@ def test_cropping_is_for_training_images_alone(short, monkeypatch, is_cropped):
     assert sum(seen) == (resnet.TRAIN_IMAGES if is_cropped else 0)
 
 
-def test_trainings_repeat_differ_between_configs_and_leave_torch_alone(short):
+def test_trainings_repeat_differ_between_configs_and_leave_torch_alone(short, device):
     torch.manual_seed(1)
     before, threads = torch.get_rng_state(), torch.get_num_threads()
-    errors = {(layers, c): train({"layers": layers, "crop": c}) for layers in (18, 34) for c in (False, True)}
-    assert train({"layers": 18, "crop": True}) == errors[18, True]
+    errors = {
+        (layers, c): train({"layers": layers, "crop": c}, device=device) for layers in (18, 34) for c in (False, True)
+    }
+    assert train({"layers": 18, "crop": True}, device=device) == errors[18, True]
     assert len(set(errors.values())) > 1
     assert all(0.0 <= error <= 1.0 for error in errors.values())
     assert torch.equal(torch.get_rng_state(), before)

@@ -13,8 +13,8 @@ ROUNDING = 1e-9
 
 
 @pytest.fixture(scope="module", params=[0, 1, 7])
-def learned(request):
-    return list(frames(30, seed=request.param))
+def learned(request, device):
+    return list(frames(30, device=device, seed=request.param))
 
 
 def test_uncertainty_falls_at_every_x(learned):

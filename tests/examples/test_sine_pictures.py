@@ -6,7 +6,7 @@ from PIL import Image
 
 from gpbop.examples.pictures import save
 from gpbop.examples.sine import frames
-from gpbop.examples.sine_pictures import SHOWN, SHOWN_LAST, WIDTH, animate, draw
+from gpbop.examples.sine_pictures import COLOURS, SHOWN, SHOWN_LAST, WIDTH, animate, draw
 from tests.plots.drawn import artist, labels, legend_title, points
 
 
@@ -74,10 +74,16 @@ def test_animation_has_every_frame_and_rests_on_the_last(drawn, tmp_path):
     with Image.open(path) as image:
         assert image.n_frames == len(drawn)
         assert image.width == WIDTH
-        shown = []
+        shown, colours = [], []
         for i in range(image.n_frames):
             image.seek(i)
             shown.append(image.info["duration"])
+            colours.append({rgb for _, rgb in image.convert("RGB").getcolors(2**24)})
         assert image.info["loop"] == 0
     assert shown == [SHOWN] * (len(drawn) - 1) + [SHOWN_LAST]
-    assert path.stat().st_size < 60_000 * len(drawn)
+    # One palette for all, with the exact white of a slide and the red of the next point, which ends with the last.
+    assert len(set.union(*colours)) <= COLOURS
+    assert all((255, 255, 255) in seen for seen in colours)
+    red = [any(abs(r - 213) + abs(g - 94) + abs(b) < 16 for r, g, b in seen) for seen in colours]
+    assert red == [True] * (len(drawn) - 1) + [False]
+    assert path.stat().st_size < 1_000_000 / 14 * len(drawn)  # a whole demo has 14 frames

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gpbop import Categorical, Float, GaussianProcess, Space
-from gpbop.kernels.fused import Backend, Sums, Tables, backend
+from gpbop.kernels.fused import Sums, Tables, backend
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring import fused_screening
 from gpbop.scoring.fused_screening import FusedScreen
@@ -56,9 +56,8 @@ def processes(draw: st.DrawFn, space: st.SearchStrategy[Space]) -> GaussianProce
     )
 
 
-def screen_of(factor: Factor, r: int, dtype: torch.dtype, fast: Backend | None = None) -> FusedScreen:
+def screen_of(factor: Factor, r: int, dtype: torch.dtype, fast: Any = None) -> FusedScreen:
     fast = fast or backend("cpu")
-    assert fast is not None
     R = min(len(factor.L), r)
     return FusedScreen(factor, Projection.of(factor, R), DenseRounding.of(factor), R, True, dtype, fast)
 
@@ -67,7 +66,7 @@ def assert_bounds_hold(screen: Screen, factor: Factor, X: Tensor, bounds: Bounds
     """Hold bounds of candidates, in their order, against extended precision."""
     mean, variance = extended.moments(factor, X)
     # A billionth of the dense bound stands for what is lost in this subtraction, as in tests/scoring/test_screening.py.
-    assert largest_excess(bounds.mean.numpy() - mean, bounds.delta - (1.0 - 1e-6) * screen.dense.mean) <= 0.0
+    assert largest_excess(bounds.mean.numpy() - mean, bounds.delta - (1.0 - 1e-9) * screen.dense.mean) <= 0.0
     exceeding = numpy.asarray(variance, dtype=float) - bounds.high.numpy()
     assert float(exceeding.max()) <= -0.5 * screen.dense.variance
 
@@ -119,7 +118,7 @@ def shares(screen: FusedScreen, factor: Factor, X: Tensor) -> tuple[float, float
         order, bounds = screen(X, Workspace())
     K = extended.covariances(factor, X[order])
     mean = float(factor.mean) + K @ factor.alpha.numpy().astype(extended.LONG)
-    delta = (bounds.delta - screen.dense.mean)[:, 0].numpy() + 1e-6 * screen.dense.mean.numpy()
+    delta = (bounds.delta - screen.dense.mean)[:, 0].numpy() + 1e-9 * screen.dense.mean.numpy()
     projected = K[:, Projection.of(factor, screen.r).order[: screen.r].numpy()] @ screen.G.numpy().T.astype(
         extended.LONG
     )

@@ -37,9 +37,7 @@ def queue_of(gp: GaussianProcess, name: str, X: Tensor, index: Tensor | None = N
     outputscale=st.sampled_from([0.01, 1.0, 600.0]),
     seed=st.integers(0, 10**6),
 )
-def test_values_are_those_of_the_process_that_believes(
-    name: str, noise: float, outputscale: float, seed: int
-) -> None:
+def test_values_are_those_of_the_process_that_believes(name: str, noise: float, outputscale: float, seed: int) -> None:
     """Up to what the variance's rounding does to them; the best one's is right, and no other one's is above it."""
     gp, X = process(SPACE, 20, noise=noise, outputscale=outputscale, seed=seed), points(60, seed)
     queue, chosen = queue_of(gp, name, X), list[int]()

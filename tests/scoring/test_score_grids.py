@@ -18,7 +18,7 @@ from gpbop.scoring import cascade, score, scouting
 from gpbop.scoring.criteria import MOMENT_CRITERIA
 from gpbop.scoring.search import Search
 from gpbop.scoring.sources import Grid, SourceError, grid
-from gpbop.scoring.sources.blocks import Strip
+from gpbop.scoring.sources.blocks import Block, Strip
 from gpbop.scoring.sources.observed import Observed
 from tests.scoring.candidates import plain_order, process
 from tests.spaces import spaces
@@ -47,6 +47,10 @@ def small_strips(least: int = 8, most: int = 30, share: int = 1) -> Iterator[Non
 @cache
 def plain(name: str, direction: Any) -> list[int]:
     return plain_order(name, Question(GP, direction), X)[0]
+
+
+def indices(piece: Block | Strip) -> Tensor:
+    return piece.index if isinstance(piece, Block) else piece.block().index
 
 
 def low(X: Tensor) -> Tensor:
@@ -84,9 +88,7 @@ def test_observed_rows_and_a_constraint(name: str) -> None:
     allowed, new = low(X).tolist(), (~Observed(GP.X).mask(X)).tolist()
     for constraint, skips in ((low, False), (None, True), (low, True)):
         with small_strips():
-            top = score(
-                GP, Grid(SPACE, constraint=constraint), acquisition=name, k=12, skip_observed=skips, threads=1
-            )
+            top = score(GP, Grid(SPACE, constraint=constraint), acquisition=name, k=12, skip_observed=skips, threads=1)
         expected = [i for i in order if (allowed[i] or constraint is None) and (new[i] or not skips)]
         assert top.indices == expected[:12]
 
@@ -139,7 +141,7 @@ def test_several_devices(name: str) -> None:
 
 @pytest.mark.parametrize("name", MOMENT_CRITERIA)
 def test_without_a_compiler(name: str) -> None:
-    with mock.patch.object(cascade, "backend", lambda _: None), small_strips():
+    with mock.patch.object(cascade, "backend", return_value=None), small_strips():
         top = score(GP, Grid(SPACE), acquisition=name, k=15, skip_observed=False, threads=2)
     assert top.indices == plain(name, "minimize")[:15]
     assert_counts_add_up(top.certificate, len(X))
@@ -158,7 +160,7 @@ def test_ctrl_c_between_strips(threads: int) -> None:
 
     with small_strips(share=500):
         top = score(GP, Interrupted(SPACE), k=5, skip_observed=False, threads=threads)
-        seen = [piece.block().index for _, piece in zip(range(3), Grid(SPACE).pieces(20), strict=False)]
+        seen = [indices(piece) for _, piece in zip(range(3), Grid(SPACE).pieces(20), strict=False)]
     assert not top.certificate.is_complete
     assert top.certificate.candidates <= sum(map(len, seen))
     assert set(top.indices) <= set(torch.cat(seen).tolist())
@@ -182,3 +184,15 @@ def test_a_constraint_that_lets_one_of_many_through() -> None:
     with small_strips():
         top = score(GP, Grid(SPACE, constraint=lambda rows: (rows == X[one]).all(1)), k=3, threads=1)
     assert top.indices == [one]
+
+
+def test_a_constraint_is_never_asked_about_nothing() -> None:
+    """One that stacks its answers for single rows cannot be."""
+
+    def by_row(rows: Tensor) -> Tensor:
+        return torch.stack([row[0] > 0.5 for row in rows])
+
+    expected = [index for index in plain("ei", "minimize") if float(X[index, 0]) > 0.5]
+    with small_strips():
+        top = score(GP, Grid(SPACE, constraint=by_row), k=3, threads=1, skip_observed=False)
+    assert top.indices == expected[:3]

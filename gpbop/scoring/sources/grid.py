@@ -118,14 +118,15 @@ class Grid(Indexed):
         halves = [[part for part in parts if (part in second) is is_second] for is_second in (False, True)]
         is_second = torch.zeros(self._space.d, dtype=torch.bool, device=device)
         is_second[[column for part in second for column in part.columns]] = True
-        places = _positions(halves[1], torch.arange(prod(part.size for part in second), device=device))
-        axes = tuple((part.size, part.numeric) for part in halves[1])
-        p, pieces = prod(part.size for part in halves[0]), torch.split(places, MOST_SECOND)
-        for piece in pieces:
-            X_second, firsts = self.rows(piece), min(MOST_FIRST, max(1, p // STRIPS))
+        p, q = (prod(part.size for part in half) for half in halves)
+        firsts = min(MOST_FIRST, max(1, p // STRIPS))
+        axes = tuple((part.size, part.numeric) for part in halves[1]) if q <= MOST_SECOND else ()
+        for at in range(0, q, MOST_SECOND):  # never all at once: a single parameter may have 2^40 levels
+            places = _positions(halves[1], torch.arange(at, min(at + MOST_SECOND, q), device=device))
+            X_second = self.rows(places)
             for start in range(0, p, firsts):
                 first = _positions(halves[0], torch.arange(start, min(start + firsts, p), device=device))
-                yield Strip(first, piece, self.rows(first), X_second, is_second, axes if len(pieces) == 1 else ())
+                yield Strip(first, places, self.rows(first), X_second, is_second, axes)
 
     @override
     def unfiltered(self) -> tuple[Source, Keep | None]:
@@ -167,6 +168,8 @@ class Grid(Indexed):
 
     def _mask(self, X: Tensor) -> Tensor:
         assert self._constraint is not None, "asked only where there is one"
+        if not len(X):  # functions that stack an answer for each row need one
+            return torch.ones(0, dtype=torch.bool, device=X.device)
         mask = self._constraint(X)
         if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != (len(X),):
             got = f"{tuple(mask.shape)}, {mask.dtype}" if isinstance(mask, Tensor) else type(mask).__name__

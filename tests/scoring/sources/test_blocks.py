@@ -44,7 +44,8 @@ def test_places_are_pairs_with_the_second_half_inside(strip: Strip, data: st.Dat
 @given(strips())
 def test_halves_are_all_of_it(strip: Strip) -> None:
     """Down to single candidates, as where memory is short; the first halves are cut before the second."""
-    expected = {i: x for i, x in zip(*(part.tolist() for part in (plain(strip).index, plain(strip).X)), strict=True)}
+    whole = plain(strip)
+    expected = dict(zip(whole.index.tolist(), whole.X.tolist(), strict=True))
     left, found = [strip], {}
     while left:
         part = left.pop()

@@ -247,3 +247,11 @@ def test_unobserved_is_a_filter_on_top(space, data):
     everything, keep = skip_observed(source, observed).unfiltered()
     expected = [float(x.sum()) > 0.4 and not bool((observed == x).all(1).any()) for x in X]
     assert keep(everything.rows(torch.arange(space.size))).tolist() == expected
+
+
+def test_a_parameter_of_very_many_levels_is_never_listed():
+    source = Grid(Space({"a": Integer(0, 9), "b": Integer(0, 2**40), "c": Categorical(["x", "y"])}))
+    for number, piece in zip(range(3), source.pieces(4096), strict=False):
+        assert len(piece) < 10**6
+        assert int(piece.index_second.max()) < source.size
+        assert same_bits(piece.block().X, source.rows(piece.block().index)), number
