@@ -136,6 +136,8 @@ class Backend(Protocol):
 
     # Terms of the mean that are summed in the working precision before they are added in float64.
     SUM_BLOCK: int
+    # Terms of a row of G k that are summed before they are added to the sum.
+    G_STEP: int
 
     def scattered(self, z: Tensor, codes: Tensor, tables: Tables) -> Sums:
         """Evaluate candidates that have nothing in common."""

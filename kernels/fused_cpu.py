@@ -27,6 +27,7 @@ from gpbop.kernels.fused import LOG2_E, Sums, Tables
 
 LANES = 128
 SUM_BLOCK = 32
+G_STEP = 4
 # The length of a tuple is known when its type is: each profile is compiled for itself, which is twice as fast.
 PROFILES: dict[Smoothness, tuple[int, ...]] = {"rbf": (), "matern32": (0,), "matern52": (0, 0)}
 

@@ -38,6 +38,7 @@ from gpbop.kernels.continuous import Smoothness
 from gpbop.kernels.fused import LOG2_E, Sums, Tables
 
 SUM_BLOCK = 64
+G_STEP = 1
 PADDING = 64  # tables are padded to multiples of this, so that no block needs a mask and loads are 16 bytes wide
 PROFILES: dict[Smoothness, int] = {"rbf": 0, "matern32": 1, "matern52": 2}
 _BLOCK = tl.constexpr(SUM_BLOCK)

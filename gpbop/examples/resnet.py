@@ -10,7 +10,7 @@ Choices, and why. The images are 8 x 8, so the first layer is that of the residu
 convolution without stride or pooling (He et al. 2016, section 4.2); the stages then see 8 x 8, 4 x 4, 2 x 2 and 1 x 1
 places. 8 channels in the first stage on a CPU, which is slim, and the full 64 on CUDA. SGD with momentum, one-cycle
 learning rate and weight decay, a usual recipe, in as many epochs and batches as the autoencoder has: with 12 or 24 the
-deeper and the cropped networks were not trained yet (errors up to 37 %). A training takes about 10 s on one core.
+deeper and the cropped networks were not trained yet (errors up to 37 %). A training takes about 5 s on one core.
 
 References:
     He, Zhang, Ren & Sun (2016), Deep residual learning for image recognition, table 1 and section 4.2.

@@ -7,20 +7,22 @@ Notation:
     S       number of code columns
 
 The inputs: z and z' are rounded to the working precision, so rho moves by at most v reach. The arithmetic: each
-difference, square and sum of F terms, and the square root, move rho by at most a share (F + 6) / 2 v of itself. (In
-strips both halves are computed in float64, and x is their sum: two roundings.) With d = those two together, at most
-(1 + (F + 6) / 2) v reach, no k_x moves by more than a share of d / log2 e for a Matern profile (|dk / dt| <= k), and of
-2 ln 2 rho d for rbf (k = 2^-rho^2). In float64 x may also come from a product, off by (F + 8) 4 v reach^2 at most, and
-k_x moves by no more than a share STEEPNESS of that: more than the former, so it is added wherever float64 is used.
+difference, square and sum of F terms, and the square root (approximate on the GPU, to 4 v), move rho by at most a share
+(3 + (F + 6) / 2) v of itself. (In strips both halves are computed in float64, and x is their sum: two roundings.) With
+d = those two together, at most (4 + (F + 6) / 2) v reach, no k_x moves by more than a share of d / log2 e for a Matern
+profile (|dk / dt| <= k), and of 2 ln 2 rho d for rbf (k = 2^-rho^2). In float64 x may also come from a product, off by
+(F + 8) 4 v reach^2 at most, and k_x moves by no more than a share STEEPNESS of that: more than the former, so it is
+added wherever float64 is used.
 
 The profile's own roundings: 2^-u is good to 4 v, the sum 1 + t (1 + t / 3) to 6 v, the product to v. The
 mixture: factors of k_h are rounded once and multiplied, 2 S v, and mixed with k_x in 6 v, all terms positive: ROUNDINGS
 + 2 S together.
 
 Sums: a block of the mean to SUM_BLOCK + 2 roundings (alpha is rounded too), the blocks in float64. A row of G k is
-summed in fours: r / 4 + 6 roundings, of G one more.
+summed G_STEP terms at a time: r / G_STEP + 6 roundings, of G one more.
 
-2^-u is not computed beyond u = 126 (float32) or 1020; a larger u leaves at most 2^-126 (1 + t)^2 in the place of less.
+2^-u is not computed beyond u = 126 (float32; 112 on the GPU) or 1020 (1004): a larger u leaves at most SMALLEST (1 +
+t)^2 in the place of less.
 """
 
 import math
@@ -42,7 +44,7 @@ from gpbop.surrogate.factor import Factor
 
 # With a few to spare for the GPU, where 2^-u and the root are approximate, see `gpbop.kernels.fused_cuda`.
 ROUNDINGS = 24
-SMALLEST = {torch.float32: 2.0**-126, torch.float64: 2.0**-1020}
+SMALLEST = {torch.float32: 2.0**-112, torch.float64: 2.0**-1004}
 # Codes of neighbouring columns are joined while they are at most so many: one look-up then serves them all, and a row
 # of the table stays in the first cache.
 JOINED_CODES = 64
@@ -170,12 +172,12 @@ class FusedScreen(Screen):
         v, n, r = UNIT[self.dtype], self._tables.width, len(self.G)
         t = reach / LOG2_E
         F = self._train.shape[1]
-        moved = (1.0 + 0.5 * (F + 6)) * v * (2.0 * reach * reach if self._form.smoothness == "rbf" else t)
+        moved = (4.0 + 0.5 * (F + 6)) * v * (2.0 * reach * reach if self._form.smoothness == "rbf" else t)
         if self.dtype == torch.float64:
             moved = moved + STEEPNESS[self._form.smoothness] * (F + 8) * 4.0 * v * reach * reach
         error = SAFETY * moved + (ROUNDINGS + 2.0 * len(self._columns)) * v
         least = SMALLEST[self.dtype] * (1.0 + t).square()
-        eps = self.size_of_G * self.scale * (error + least + SAFETY * gamma(r // 4 + 8, v))
+        eps = self.size_of_G * self.scale * (error + least + SAFETY * gamma(r // self._backend.G_STEP + 8, v))
         # First-order bounds hold while they are small; no bound is given beyond, where sums may be infinite or NaN.
         holds = error < 0.1
         eps = torch.where(holds, eps, torch.inf)

@@ -91,7 +91,8 @@ def test_strip_bounds_hold(gp: GaussianProcess, data: st.DataObject) -> None:
     least = data.draw(st.sampled_from([2, 5, 17]))
     with mock.patch.multiple(grid, LEAST_SECOND=least, MOST_SECOND=data.draw(st.sampled_from([3, 16, 150]))):
         pieces = list(Grid(gp.space).pieces(data.draw(st.sampled_from([1, 20]))))
-    for piece in [piece for piece in pieces if isinstance(piece, Strip)][:5]:
+    strips = [piece for piece in pieces if isinstance(piece, Strip)]
+    for piece in (*strips[:2], *strips[-3:]):
         assert_bounds_hold(screen, gp.factor, piece.block().X[:400], Bounds(*(b[:400] for b in screen.strip(piece))))
 
 
@@ -148,7 +149,7 @@ def test_bounds_are_not_much_larger_than_errors(smoothness: Any, dtype: torch.dt
 class _Off:
     """The fast implementation, with an error in what it returns."""
 
-    SUM_BLOCK = 32
+    SUM_BLOCK, G_STEP = 32, 4
 
     def __init__(self, share: float) -> None:
         self._share = share
@@ -162,7 +163,7 @@ class _Off:
     strips = scattered
 
 
-@pytest.mark.parametrize(("dtype", "share"), [(torch.float32, 3e-3), (torch.float64, 3e-11)])
+@pytest.mark.parametrize(("dtype", "share"), [(torch.float32, 1e-2), (torch.float64, 1e-10)])
 def test_an_error_beyond_the_bounds_would_be_seen(dtype: torch.dtype, share: float) -> None:
     gp = process(NUMERIC, 60, noise=1e-2)
     X = candidates(gp, 0)
@@ -185,7 +186,7 @@ def test_strips_and_scattered_candidates_have_the_same_bounds() -> None:
     """Up to rounding, for all strips that share a second half or do not."""
     gp = process(MIXED, 50)
     screen = screen_of(gp.factor, 20, torch.float64)
-    with mock.patch.multiple(grid, LEAST_SECOND=10, MOST_SECOND=30):
+    with mock.patch.multiple(grid, LEAST_SECOND=10, MOST_SECOND=5):
         strips = [piece for piece in Grid(MIXED).pieces(130) if isinstance(piece, Strip)]
     assert len(strips) > 3
     for strip in (*strips, *strips[::-1], strips[0]):
