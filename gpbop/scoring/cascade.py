@@ -121,7 +121,7 @@ class Cascade:
         self._least = factor.L.new_tensor(criterion.least_variance - self.dense.variance)
         first, *later = PIVOTS_WITH_MEAN if criterion.needs_mean else PIVOTS_WITHOUT_MEAN
         first = min(first, -(-n // FIRST_SHARE) if criterion.needs_mean else n)
-        pivots = [first, *(r for r in (*later, n) if first < r <= min(n, later[-1]))]
+        pivots = sorted({first, *(r for r in (*later, n) if first < r <= min(n, later[-1]))})
         self._projection = Projection.of(factor, pivots[-1])
         self.stages: list[Screen] = []
         first_dtype = torch.float32 if self._suits_float32() else torch.float64
@@ -253,7 +253,7 @@ class Cascade:
 
     def _finish(self, held: "_Held", pool: Pool, workspace: Workspace, counts: Counts) -> None:
         for number in range(1, len(self.stages) + 1):
-            if number == len(self.stages) and len(held) < MANY:
+            if number == len(self.stages) and (len(held) < MANY or self.stages[-1].r == len(self.criterion.factor.L)):
                 break
             stage = self.stages[number] if number < len(self.stages) else self._with_all_pivots()
             left = self._screened(stage, held, pool, workspace) if len(held) else held

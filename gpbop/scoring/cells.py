@@ -182,4 +182,4 @@ def _power(strip: Strip, factor: Factor, axis: int, nodes: Sequence[int]) -> flo
     if form.has_categorical:
         weight, c = (float(part) for part in form.weights(theta.unsqueeze(0)))
         share = weight + c
-    return math.sqrt(float(factor.outputscale) * share * (float(residual.max()) + RESIDUAL_ERROR))
+    return (1.0 + 1e-9) * math.sqrt(float(factor.outputscale) * share * (float(residual.max()) + RESIDUAL_ERROR))

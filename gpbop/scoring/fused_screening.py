@@ -16,7 +16,7 @@ added wherever float64 is used.
 
 The profile's own roundings: 2^-u is good to 4 v, the sum 1 + t (1 + t / 3) to 6 v, the product to v. The
 mixture: factors of k_h are rounded once and multiplied, 2 S v, and mixed with k_x in 6 v, all terms positive: ROUNDINGS
-+ 2 S together.
++ 2 S together. The factors e^-q themselves come from float64 exponents, so they are off by a few times q 2^-53.
 
 Sums: a block of the mean to SUM_BLOCK + 2 roundings (alpha is rounded too), the blocks in float64. A row of G k is
 summed G_STEP terms at a time: r / G_STEP + 6 roundings, of G one more.
@@ -86,6 +86,8 @@ class FusedScreen(Screen):
         self._radius = float(self._train.square().sum(1).max().sqrt())
         self._columns = [*form.columns.categorical, *form.columns.latent]
         self._similarities = form.code_similarities(theta, features)
+        exponent = sum(-float(table.min().clamp_min(1e-300).log()) for table in self._similarities)
+        self._similarity_error = 4.0 * UNIT[torch.float64] * exponent
         self._joins = _joins([size for _, size in self._columns])
         joined = [_product([self._similarities[c] for c in join]) for join in self._joins]
         starts = torch.tensor([0, *(table.shape[1] for table in joined)]).cumsum(0)[:-1]
@@ -175,7 +177,7 @@ class FusedScreen(Screen):
         moved = (4.0 + 0.5 * (F + 6)) * v * (2.0 * reach * reach if self._form.smoothness == "rbf" else t)
         if self.dtype == torch.float64:
             moved = moved + STEEPNESS[self._form.smoothness] * (F + 8) * 4.0 * v * reach * reach
-        error = SAFETY * moved + (ROUNDINGS + 2.0 * len(self._columns)) * v
+        error = SAFETY * moved + (ROUNDINGS + 2.0 * len(self._columns)) * v + self._similarity_error
         least = SMALLEST[self.dtype] * (1.0 + t).square()
         eps = self.size_of_G * self.scale * (error + least + SAFETY * gamma(r // self._backend.G_STEP + 8, v))
         # First-order bounds hold while they are small; no bound is given beyond, where sums may be infinite or NaN.

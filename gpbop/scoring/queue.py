@@ -46,7 +46,8 @@ class Queue:
 
     def best(self) -> tuple[int, float]:
         """Return the place and the value of the best candidate; of equal ones that with the lowest index."""
-        low, high = self._variance - self._error, self._variance + self._error
+        error = self._error * (1.0 + len(self._chosen))  # each point that was believed adds to it
+        low, high = self._variance - error, self._variance + error
         values = self._criterion.lower(self._mean, self._delta, low, high)
         uppers = self._criterion.upper(self._mean, self._delta, low, high)
         values[self._chosen], uppers[self._chosen] = -torch.inf, -torch.inf

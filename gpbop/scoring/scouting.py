@@ -13,6 +13,8 @@ from gpbop.scoring.sources.base import Indexed, Keep, Source
 
 # One candidate in so many is looked at beforehand, and at most so many.
 SHARE, MOST = 500, 50_000
+# How many times as many as are wanted must be looked at for it to be of use.
+SCOUTS = 4
 ROUNDS = 40
 # Levels to go along each parameter; past its last level such a step leads somewhere else, which does no harm.
 STEPS = (1, -1, 5, -5)
@@ -28,7 +30,7 @@ def scout(source: Source, criterion: Criterion, k: int, keep: Keep | None, witho
         keep: Which candidates count; None: all.
         without: Positions of candidates that do not count.
     """
-    if not isinstance(source, Indexed) or source.extent < 2 * SHARE * k:
+    if not isinstance(source, Indexed) or source.extent < SCOUTS * SHARE * k:
         return -torch.inf
     device = criterion.factor.L.device
     budget = min(source.extent // SHARE, MOST)

@@ -1,6 +1,7 @@
 """What is said of a cell holds for every candidate in it."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -110,7 +111,7 @@ def test_the_power_is_the_largest_deviation_from_the_chord(smoothness: str, axis
     K = factor.form.evaluate(factor.theta.unsqueeze(0), features, features).covariance[0]
     nodes = [*range(0, size - 1, stride), size - 1]
     largest = 0.0
-    for low, high in zip(nodes, nodes[1:], strict=False):
+    for low, high in pairwise(nodes):
         for level in range(low, high):
             w = (rows[high, column] - rows[level, column]) / (rows[high, column] - rows[low, column])
             weights = torch.zeros(size, dtype=torch.float64)
