@@ -43,6 +43,7 @@ SCATTERED = 2.5
 WORTH_IT = 0.7
 # Covariances of a strip from which on trying cells is worth its time; after how many times as many strips to try again.
 WORTH_TUNING = 2**25
+LEAST_FIRSTS = 24
 TUNE_AGAIN = 2
 # Candidates after which the first stage is judged, and the share it may leave in float32.
 JUDGED, MOST_LEFT = 30_000, 0.1
@@ -175,7 +176,9 @@ class Cascade:
     def _chosen_cells(self, strip: Strip, pool: Pool) -> Cells | None:
         """Return cells that spare work, as found by trying some; None where none does."""
         stage = self.stages[0]
-        is_worth_it = len(strip) * len(self.criterion.factor.L) >= WORTH_TUNING and pool.threshold > -torch.inf
+        covariances = len(strip) * len(self.criterion.factor.L)
+        has_firsts = len(strip.index_first) >= LEAST_FIRSTS  # else tables of the nodes take longer than all the rest
+        is_worth_it = has_firsts and covariances >= WORTH_TUNING and pool.threshold > -torch.inf
         if not strip.axes or not isinstance(stage, FusedScreen) or not is_worth_it:
             return None
         with self._lock:
@@ -197,6 +200,8 @@ class Cascade:
                 continue
             seen.add(strides)
             cells = Cells.of(strip, factor, strides)
+            if len(some.index_first) * len(cells.nodes) >= cost:
+                break
             left = len(cells.places(self._reaching_cells(some, cells, pool)))
             new = len(some.index_first) * len(cells.nodes) + SCATTERED * left
             if new < cost:

@@ -5,7 +5,7 @@ import os
 import torch
 
 from gpbop.errors import DeviceError, explain
-from gpbop.scoring.sources.grid import MOST_SECOND
+from gpbop.scoring.sources.blocks import MOST_TABLE
 from gpbop.surrogate.factor import BLOCK_ARRAYS, Factor
 
 # Candidates of a block. On a CPU: some megabytes of encoded rows, and groups of equal codes large enough to share their
@@ -29,7 +29,7 @@ def needed_bytes(factor: Factor, d: int, rows: int, threads: int) -> int:
     """Return an upper bound of the memory that scoring takes beside the source, in bytes, whatever its size.
 
     8 [3 n^2 + 4 n q + threads (8 p + 3 rows (d + 1) + 6 rows n)], the last term under the cap `factor.block_bytes`:
-    squares of the factor; tables of the second halves of strips of a grid, q = MOST_SECOND; sums of parts of strips,
+    squares of the factor; tables of the second halves of strips of a grid, q = MOST_TABLE; sums of parts of strips,
     p = STRIP_PART; blocks of encoded rows with their indices; rows of covariances of those computed densely.
 
     Args:
@@ -40,7 +40,7 @@ def needed_bytes(factor: Factor, d: int, rows: int, threads: int) -> int:
     """
     n = len(factor.L)
     dense = min(factor.block_bytes, 8 * BLOCK_ARRAYS * rows * n)
-    shared = 8 * SQUARES * n * n + 8 * STRIP_TABLES * n * MOST_SECOND
+    shared = 8 * SQUARES * n * n + 8 * STRIP_TABLES * n * MOST_TABLE
     return shared + threads * (8 * STRIP_SUMS * STRIP_PART + 8 * BLOCKS_ALIVE * rows * (d + 1) + dense)
 
 

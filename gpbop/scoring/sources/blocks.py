@@ -45,6 +45,10 @@ class Block:
         return Block(self.index.to(device), self.X.to(device))
 
 
+# Second halves of which tables are made at a time: with n training points they take 16 n bytes each.
+MOST_TABLE = 8192
+
+
 @dataclass(frozen=True)
 class Strip:
     """`p q` candidates: every first half with every second half.
@@ -101,10 +105,13 @@ class Strip:
         return replace(self, index_first=self.index_first[places], X_first=self.X_first[places])
 
     def within(self, most: int) -> Iterator["Strip"]:
-        """Cut into parts of at most so many candidates, if a first half has no more."""
-        firsts = max(1, most // len(self.index_second))
-        for start in range(0, len(self.index_first), firsts):
-            yield self.with_first(slice(start, start + firsts))
+        """Cut into parts of at most so many candidates, with at most `MOST_TABLE` second halves."""
+        q = len(self.index_second)
+        for place in range(0, q, MOST_TABLE):
+            part = self if q <= MOST_TABLE else self.with_second(slice(place, place + MOST_TABLE))
+            firsts = max(1, most // len(part.index_second))
+            for start in range(0, len(self.index_first), firsts):
+                yield part.with_first(slice(start, start + firsts))
 
     def with_second(self, places: Tensor | slice) -> "Strip":
         """Return the part with some of the second halves."""

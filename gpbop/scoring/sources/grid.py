@@ -20,10 +20,10 @@ from gpbop.space import LARGEST_INDEX, Space
 
 Constraint: TypeAlias = Callable[[Tensor], Tensor]
 
-# Configs of a second half, at least and at most: whole tiles of lanes, and tables of them that fit a cache.
-LEAST_SECOND, MOST_SECOND = 1024, 8192
+# Configs of a second half, at least and at most: whole tiles of lanes, and as many axes for cells as memory allows.
+LEAST_SECOND, MOST_SECOND = 512, 2**15
 # First halves of a strip at most, and strips at least: enough to share between threads.
-MOST_FIRST, STRIPS = 512, 16
+MOST_FIRST, STRIPS = 512, 4
 
 
 @dataclass(frozen=True)
