@@ -1,10 +1,13 @@
 """A strip is the rows of its pairs: however it is taken, cut or moved."""
 
+from unittest import mock
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpbop.scoring.sources import blocks
 from gpbop.scoring.sources.blocks import Block, Strip
 
 
@@ -74,3 +77,16 @@ def test_halves_of_a_block(m: int) -> None:
     assert abs(len(one) - len(other)) <= 1
     assert torch.equal(torch.cat([one.index, other.index]), block.index)
     assert torch.equal(torch.cat([one.X, other.X]), block.X)
+
+
+@given(strip=strips(), most=st.integers(1, 20), table=st.integers(1, 8))
+def test_parts_of_a_strip_hold_every_candidate_once(strip: Strip, most: int, table: int) -> None:
+    """Also where the second halves are too many for one table."""
+    with mock.patch.object(blocks, "MOST_TABLE", table):
+        parts = list(strip.within(most))
+    assert all(len(part.index_second) <= table for part in parts)
+    assert all(len(part) <= most or len(part.index_first) == 1 for part in parts)
+    found = {i: x for part in parts for i, x in zip(part.block().index.tolist(), part.block().X.tolist(), strict=True)}
+    expected = plain(strip)
+    assert sum(map(len, parts)) == len(strip)
+    assert found == dict(zip(expected.index.tolist(), expected.X.tolist(), strict=True))
