@@ -11,10 +11,10 @@ from torch import Tensor
 from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.sources.base import Indexed, Keep, Source
 
-# One candidate in so many is looked at beforehand, and at most so many.
-SHARE, MOST = 500, 50_000
-# How many times as many as are wanted must be looked at for it to be of use.
-SCOUTS = 4
+# One candidate in so many is looked at beforehand, at least so many times as many as are wanted, and at most so many.
+SHARE, LEAST, MOST = 500, 8, 50_000
+# Sources of fewer candidates, for each one that is looked at, are passed without.
+SMALLEST = 8
 ROUNDS = 40
 # Levels to go along each parameter; past its last level such a step leads somewhere else, which does no harm.
 STEPS = (1, -1, 5, -5)
@@ -30,12 +30,12 @@ def scout(source: Source, criterion: Criterion, k: int, keep: Keep | None, witho
         keep: Which candidates count; None: all.
         without: Positions of candidates that do not count.
     """
-    if not isinstance(source, Indexed) or source.extent < SCOUTS * SHARE * k:
+    if not isinstance(source, Indexed) or source.extent < SMALLEST * LEAST * k:
         return -torch.inf
     device = criterion.factor.L.device
-    budget = min(source.extent // SHARE, MOST)
+    budget = max(LEAST * k, min(source.extent // SHARE, MOST))
     generator = torch.Generator().manual_seed(0)
-    index = _distinct(torch.randint(source.extent, (budget // 4,), generator=generator).to(device))
+    index = _distinct(torch.randint(source.extent, (max(budget // 4, 2 * k),), generator=generator).to(device))
     steps = torch.tensor([step * stride for stride in source.strides for step in STEPS], device=device)
     known, low = index[:0], index[:0].double()
     reached = -torch.inf

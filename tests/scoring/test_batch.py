@@ -83,7 +83,7 @@ def test_batches_from_a_grid_in_strips(name: str, noise: float) -> None:
         with (
             mock.patch.multiple(batch, QUEUE_SHARE=1, LEAST_QUEUE=queue),
             mock.patch.multiple(grid, LEAST_SECOND=5, MOST_SECOND=25),
-            mock.patch.multiple(scouting, SHARE=1),
+            mock.patch.multiple(scouting, SMALLEST=0, SHARE=1),
         ):
             search = Search(name, source, 1, 20, False, (torch.device("cpu"),))
             found = batch.choose_batch(search, question, 6)

@@ -46,7 +46,7 @@ def test_enough_candidates_reach_it(data: st.DataObject) -> None:
     without = data.draw(st.sampled_from([None, torch.tensor(order[:1]), torch.tensor(order[:5])]))
     if without is not None:
         counts[without] = False
-    with mock.patch.multiple(scouting, SHARE=1):
+    with mock.patch.multiple(scouting, SMALLEST=0, SHARE=1):
         threshold = scout(source, criterion(name, Question(GP)), k, keep, without)
     reaching = int((torch.tensor(values)[counts] >= threshold).sum())
     assert reaching >= k or threshold == -torch.inf
@@ -57,15 +57,15 @@ def test_enough_candidates_reach_it(data: st.DataObject) -> None:
 def test_it_is_high_from_the_start(name: str) -> None:
     """Among the best tenth of a grid that was sampled by a fifth."""
     _, values = plain(name)
-    with mock.patch.multiple(scouting, SHARE=2):
+    with mock.patch.multiple(scouting, SMALLEST=0, SHARE=2):
         threshold = scout(Grid(SPACE), criterion(name, Question(GP)), 5, None, None)
     assert sum(value >= threshold for value in values) <= len(values) // 10
 
 
 def test_nothing_is_known_where_too_few_are_looked_at() -> None:
     judge = criterion("ei", Question(GP))
-    assert scout(Grid(SPACE), judge, 5, None, None) == -torch.inf
-    with mock.patch.multiple(scouting, SHARE=2):
+    assert scout(Grid(SPACE), judge, 7, None, None) == -torch.inf
+    with mock.patch.multiple(scouting, SMALLEST=0, SHARE=2):
         assert scout(InMemory(SPACE, GP.X.repeat(100, 1)), judge, 5, None, None) == -torch.inf
         assert scout(Grid(SPACE), judge, 5, lambda X: torch.zeros(len(X), dtype=torch.bool), None) == -torch.inf
 
@@ -73,7 +73,7 @@ def test_nothing_is_known_where_too_few_are_looked_at() -> None:
 def test_a_sample_is_scouted_too() -> None:
     source = Sample(SPACE, 4000, seed=3)
     judge = criterion("ei", Question(GP))
-    with mock.patch.multiple(scouting, SHARE=20):
+    with mock.patch.multiple(scouting, SMALLEST=0, SHARE=20):
         threshold = scout(source, judge, 4, None, None)
     where: dict[Any, int] = {tuple(row): number for number, row in enumerate(X.tolist())}
     _, values = plain("ei")
