@@ -40,7 +40,8 @@ X = SPACE.grid_rows(torch.arange(int(SPACE.size)))
 @contextmanager
 def small_strips(least: int = 8, most: int = 30, share: int = 1) -> Iterator[None]:
     """Make strips of small grids, and know a threshold before them, as for large ones."""
-    with mock.patch.multiple(grid, LEAST_SECOND=least, MOST_SECOND=most), mock.patch.multiple(scouting, SMALLEST=0, SHARE=share):
+    scouts = mock.patch.multiple(scouting, SMALLEST=0, SHARE=share)
+    with mock.patch.multiple(grid, LEAST_SECOND=least, MOST_SECOND=most), scouts:
         yield
 
 
