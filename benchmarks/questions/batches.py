@@ -38,7 +38,10 @@ QUESTION = Question(
     cases={
         "smoke": [_case(2, 20, 200, 2)],
         "small": [_case(q, 200, 5000, 4) for q in (4, 16)],
-        "full": sweep(_case(10, 1000, 100_000, 10), q=[1, 100], n=[200], m=[1_000_000]),
+        "full": [
+            *sweep(_case(10, 1000, 100_000, 10), q=[1, 100], n=[200], m=[1_000_000]),
+            *(_case(q, 1000, 1_000_000, 0) for q in (1, 256)),
+        ],
     },
     sides=sides,
     is_race=False,
