@@ -40,7 +40,8 @@ def tables_of(n: int, d: int, codes: int, r: int, dtype: torch.dtype, device: to
     starts = torch.arange(0, codes * CODES, CODES, dtype=torch.int32, device=device)
     scale = SCALES["matern52"] / d**0.5
     G = (rand(r, r) - 0.5).tril() / r
-    return Tables(scale * rand(n, d), rand(n, codes * CODES), starts, (0.7, 0.2, 0.1), rand(n) - 0.5, G, "matern52")
+    codings = rand(n, codes * CODES)
+    return Tables(scale * rand(n, d), codings, starts, (0.7, 0.2, 0.1), rand(n) - 0.5, G, G.abs().sum(1), "matern52")
 
 
 def dense(z: Tensor, codes: Tensor, tables: Tables, tile: int) -> Sums:
@@ -56,8 +57,9 @@ def dense(z: Tensor, codes: Tensor, tables: Tables, tile: int) -> Sums:
             k = k * (both * kh + only_x) + only_h * kh
         else:
             k = k * (both + only_x) + only_h
-        norm = (k[:, : len(tables.G)] @ tables.G.mT).square().sum(1)
-        parts.append(Sums(k @ tables.weights, k.abs() @ tables.weights.abs(), norm))
+        y = k[:, : len(tables.G)] @ tables.G.mT
+        sums = k @ tables.weights, k.abs() @ tables.weights.abs()
+        parts.append(Sums(*sums, y.square().sum(1), y.abs() @ tables.g))
     return Sums(*map(torch.cat, zip(*parts, strict=True)))
 
 

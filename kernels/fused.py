@@ -2,7 +2,7 @@
 
 What is computed for each candidate, without ever holding the `m x n` matrix of covariances:
 
-    mean = sum_j k_j alpha_j,   size = sum_j |k_j alpha_j|,   norm = sum_i (sum_{j <= i} G_ij k_j)^2
+    mean = sum_j k_j alpha_j,   size = sum_j |k_j alpha_j|,   norm = |G k|^2,   sway = sum_i g_i |(G k)_i|
 
 This file holds the contract and its plain torch reference; `fused_cpu` (Numba) and `fused_cuda` (Triton) are the fast
 ones. All of them are proven equal to the reference by the conformance test.
@@ -13,6 +13,7 @@ Notation:
             (3 e^2)) 2^-u, e = log2 of Euler's number
     k_h     product over the code columns of `similarity`, one factor for each
     k       mix_0 k_x k_h + mix_1 k_x + mix_2 k_h, the outputscale included; 1 stands for an absent part
+    g       sum_j |G_ij|, (r,)
 """
 
 import math
@@ -43,6 +44,7 @@ class Tables(NamedTuple):
         mix: Three numbers.
         weights: `n` weights alpha of the mean; `0` where no mean is wanted, then only the first `r` rows are read.
         G: `r x r` lower triangular matrix, zero above the diagonal.
+        g: `r` sums of absolute values of its rows.
         smoothness: The profile.
     """
 
@@ -52,6 +54,7 @@ class Tables(NamedTuple):
     mix: tuple[float, float, float]
     weights: Tensor
     G: Tensor
+    g: Tensor
     smoothness: Smoothness
 
     @property
@@ -67,11 +70,13 @@ class Sums(NamedTuple):
         mean: `m` sums; empty where no mean is wanted.
         size: `m` sums of absolute values, or upper bounds of them; empty where no mean is wanted.
         norm: `m` sums of squares.
+        sway: `m` sums that tell how far small errors of G k move the norm.
     """
 
     mean: Tensor
     size: Tensor
     norm: Tensor
+    sway: Tensor
 
 
 def profile(x: Tensor, smoothness: Smoothness) -> Tensor:
@@ -124,11 +129,12 @@ def _sums(x: Tensor, kh: Tensor, tables: Tables) -> Sums:
     both, only_x, only_h = tables.mix
     k = both * kx * kh + only_x * kx + only_h * kh
     r = len(tables.G)
-    norm = (k[:, :r] @ tables.G.tril().mT).square().sum(1)
+    y = k[:, :r] @ tables.G.tril().mT
+    norm, sway = y.square().sum(1), y.abs() @ tables.g
     if not len(tables.weights):
-        return Sums(norm[:0], norm[:0], norm)
+        return Sums(norm[:0], norm[:0], norm, sway)
     terms = k * tables.weights
-    return Sums(terms.sum(1), terms.abs().sum(1), norm)
+    return Sums(terms.sum(1), terms.abs().sum(1), norm, sway)
 
 
 class Backend(Protocol):

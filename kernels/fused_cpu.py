@@ -214,15 +214,16 @@ def _add(x: Any, kh: Any, mix: Any, w: Any, kind: tuple[int, ...], k: Any, part:
 
 
 @compiled
-def _squares(K: Any, G: Any, v: Any, out: Any) -> None:
-    """Write |G k|^2 of all lanes; `r` is a multiple of 4, K holds `r x LANES` and more, v is a buffer of 4 x LANES.
+def _squares(K: Any, G: Any, g: Any, v: Any, out: Any, sway: Any) -> None:
+    """Write |G k|^2 and the sums of g |G k| of all lanes; `r` is a multiple of 4, K holds `r x LANES` and more.
 
     Four rows of G and four of K at a time: what is read once is used four times. All four results lie in one buffer,
-    so that the compiler sees that they do not overlap.
+    v of 4 x LANES, so that the compiler sees that they do not overlap.
     """
     flat, r = K.ravel(), len(G)
     for c in range(LANES):
         out[c] = 0.0
+        sway[c] = 0
     for i in range(0, r, 4):
         for c in range(4 * LANES):
             v[c] = 0
@@ -239,10 +240,11 @@ def _squares(K: Any, G: Any, v: Any, out: Any) -> None:
                 v[c + LANES] += b0 * k0 + b1 * k1 + b2 * k2 + b3 * k3
                 v[c + 2 * LANES] += d0 * k0 + d1 * k1 + d2 * k2 + d3 * k3
                 v[c + 3 * LANES] += e0 * k0 + e1 * k1 + e2 * k2 + e3 * k3
-        for part in range(0, 4 * LANES, LANES):
-            row = v[part : part + LANES]
+        for part in range(4):
+            row, own = v[part * LANES : (part + 1) * LANES], g[i + part]
             for c in range(LANES):
                 out[c] += np.float64(row[c]) * np.float64(row[c])
+                sway[c] += own * abs(row[c])
 
 
 @compiled
@@ -272,14 +274,14 @@ def _is_uniform(column: Any) -> bool:
 
 @compiled
 def _scattered(
-    z: Any, codes: Any, train: Any, similarity: Any, starts: Any, mix: Any, weights: Any, G: Any, kind: tuple[int, ...],
-    mean: Any, size: Any, norm: Any,
+    z: Any, codes: Any, train: Any, similarity: Any, starts: Any, mix: Any, weights: Any, G: Any, g: Any,
+    kind: tuple[int, ...], mean: Any, size: Any, norm: Any, sway: Any,
 ) -> None:  # fmt: skip
     m, F = z.shape
     S, width, r = codes.shape[1], len(weights), len(G)
     zc, K, column = np.empty(F * LANES, z.dtype), np.zeros((r + 1, LANES), z.dtype), np.empty((S, LANES), np.int32)
     x, kh, lengths = np.empty(LANES, z.dtype), np.empty(LANES, z.dtype), np.zeros(LANES, z.dtype)
-    v = np.empty(4 * LANES, z.dtype)
+    v, swayed = np.empty(4 * LANES, z.dtype), np.empty(LANES, z.dtype)
     part, part_size = np.empty(LANES, z.dtype), np.empty(LANES, z.dtype)
     total, total_size, squares = np.empty(LANES), np.empty(LANES), np.empty(LANES)
     for begin in range(0, m, LANES):
@@ -311,21 +313,22 @@ def _scattered(
                     _similarities(similarity[j], column, kh)
                     _add(x, kh, mix, w, kind, k, part, part_size)
             _gather(total, part, total_size, part_size)
-        _squares(K, G, v, squares)
+        _squares(K, G, g, v, squares, swayed)
         mean[begin : begin + filled] = total[:filled]
         size[begin : begin + filled] = total_size[:filled]
         norm[begin : begin + filled] = squares[:filled]
+        sway[begin : begin + filled] = swayed[:filled]
 
 
 @compiled
 def _strips(
     x_first: Any, h_first: Any, x_second: Any, h_second: Any, is_uniform: bool, mix: Any, weights: Any, G: Any,
-    kind: tuple[int, ...], mean: Any, size: Any, norm: Any,
+    g: Any, kind: tuple[int, ...], mean: Any, size: Any, norm: Any, sway: Any,
 ) -> None:  # fmt: skip
     p, q = mean.shape
     width, r, dtype = len(weights), len(G), x_first.dtype
     K, x, kh = np.zeros((r + 1, LANES), dtype), np.empty(LANES, dtype), np.empty(LANES, dtype)
-    v = np.empty(4 * LANES, dtype)
+    v, swayed = np.empty(4 * LANES, dtype), np.empty(LANES, dtype)
     part, part_size = np.empty(LANES, dtype), np.empty(LANES, dtype)
     total, total_size, squares = np.empty(LANES), np.empty(LANES), np.empty(LANES)
     for row in range(p):
@@ -348,17 +351,17 @@ def _strips(
                             kh[c] = h * hs[c]
                         _add(x, kh, mix, w, kind, k, part, part_size)
                 _gather(total, part, total_size, part_size)
-            _squares(K, G, v, squares)
+            _squares(K, G, g, v, squares, swayed)
             mean[row, begin : begin + filled] = total[:filled]
             size[row, begin : begin + filled] = total_size[:filled]
             norm[row, begin : begin + filled] = squares[:filled]
+            sway[row, begin : begin + filled] = swayed[:filled]
 
 
 def scattered(z: Tensor, codes: Tensor, tables: Tables) -> Sums:
     """Evaluate candidates that have nothing in common; as `gpbop.kernels.fused.scattered`."""
     sums = _empty((len(z),))
-    mix, weights, G = _padded(tables)
-    fixed = (tables.z, tables.similarity, tables.starts, mix, weights, G)
+    fixed = (tables.z, tables.similarity, tables.starts, *_padded(tables))
     _scattered(*_arrays(z, codes, *fixed), PROFILES[tables.smoothness], *_arrays(*sums))
     return _wanted(sums, tables)
 
@@ -367,32 +370,31 @@ def strips(x_first: Tensor, h_first: Tensor, x_second: Tensor, h_second: Tensor,
     """Evaluate all pairs of first and second halves; as `gpbop.kernels.fused.strips`."""
     sums = _empty((len(x_first), x_second.shape[1]))
     is_uniform = bool((h_second == h_second[:, :1]).all())
-    mix, weights, G = _padded(tables)
     spare = -x_second.shape[1] % LANES  # whole tiles are read
     x_second, h_second = (functional.pad(half, (0, spare), value=1.0) for half in (x_second, h_second))
     halves = _arrays(x_first, h_first, x_second, h_second)
-    _strips(*halves, is_uniform, *_arrays(mix, weights, G), PROFILES[tables.smoothness], *_arrays(*sums))
+    _strips(*halves, is_uniform, *_arrays(*_padded(tables)), PROFILES[tables.smoothness], *_arrays(*sums))
     return _wanted(Sums(*(part.flatten() for part in sums)), tables)
 
 
 def _empty(shape: tuple[int, ...]) -> Sums:
-    return Sums(*(torch.empty(shape, dtype=torch.float64) for _ in range(3)))
+    return Sums(*(torch.empty(shape, dtype=torch.float64) for _ in range(4)))
 
 
 def _wanted(sums: Sums, tables: Tables) -> Sums:
     if not len(tables.weights):
-        return Sums(sums.mean[:0], sums.size[:0], sums.norm)
+        return Sums(sums.mean[:0], sums.size[:0], sums.norm, sums.sway)
     if tables.z.dtype == torch.float64:
         sums.size.fill_(sum(tables.mix) * float(tables.weights.abs().sum()))
     return sums
 
 
-def _padded(tables: Tables) -> tuple[Tensor, Tensor, Tensor]:
-    """Return mix, weights (zeros where no mean is wanted) and G with zeros up to a multiple of 4 pivots."""
+def _padded(tables: Tables) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return mix, weights (zeros where no mean is wanted), and G and g with zeros up to a multiple of 4 pivots."""
     r = len(tables.G)
     weights = tables.weights if len(tables.weights) else tables.G.new_zeros(r)
-    G = functional.pad(tables.G, (0, -r % 4, 0, -r % 4)) if r % 4 else tables.G
-    return tables.G.new_tensor(tables.mix), weights, G
+    G, g = functional.pad(tables.G, (0, -r % 4, 0, -r % 4)), functional.pad(tables.g, (0, -r % 4))
+    return tables.G.new_tensor(tables.mix), weights, G, g
 
 
 def _arrays(*tensors: Tensor) -> tuple[Any, ...]:

@@ -171,8 +171,8 @@ def _covariances(
 
 @triton.jit
 def _sweep(
-    TILE: tl.constexpr, data, nothing, lane, inside, mix_at, weights, G, mean, size, norm, width, r, F: tl.constexpr,
-    S: tl.constexpr, H: tl.constexpr, KIND: tl.constexpr, HAS_MEAN: tl.constexpr, POINTS: tl.constexpr,
+    TILE: tl.constexpr, data, nothing, lane, inside, mix_at, weights, G, g, mean, size, norm, sway, width, r,
+    F: tl.constexpr, S: tl.constexpr, H: tl.constexpr, KIND: tl.constexpr, HAS_MEAN: tl.constexpr, POINTS: tl.constexpr,
     PIVOTS: tl.constexpr,
 ):  # fmt: skip
     """Compute the sums of all lanes and store them at `lane` where `inside`; `nothing` holds a zero for each lane.
@@ -182,6 +182,7 @@ def _sweep(
     """
     mix = (tl.load(mix_at), tl.load(mix_at + 1), tl.load(mix_at + 2))
     total, total_size, squares = nothing.to(tl.float64), nothing.to(tl.float64), nothing.to(tl.float64)
+    swayed = nothing
     for i0 in range(0, r, PIVOTS):
         i = i0 + tl.arange(0, PIVOTS)
         end = tl.minimum(i0 + PIVOTS, r)
@@ -192,8 +193,8 @@ def _sweep(
                 j = j0 + tl.arange(0, POINTS)
                 k = _covariances(TILE, j, data, mix, F, S, H, KIND)
                 is_read = (i[:, None] >= j[None, :]) & (i < r)[:, None]
-                g = tl.load(G + i[:, None] * r + j[None, :], mask=is_read, other=0.0)
-                v = tl.dot(g, k, v, input_precision="ieee", out_dtype=nothing.dtype)
+                part_of_G = tl.load(G + i[:, None] * r + j[None, :], mask=is_read, other=0.0)
+                v = tl.dot(part_of_G, k, v, input_precision="ieee", out_dtype=nothing.dtype)
                 if HAS_MEAN:
                     terms = tl.load(weights + j, mask=(end == r) & (j >= 0), other=0.0)[:, None] * k
                     part += tl.sum(terms, 0)
@@ -202,7 +203,9 @@ def _sweep(
             total_size += part_size.to(tl.float64)
         v64 = v.to(tl.float64)
         squares += tl.sum(v64 * v64, 0)
+        swayed += tl.sum(tl.abs(v) * tl.load(g + i, mask=i < r, other=0.0)[:, None], 0)
     tl.store(norm + lane, squares, mask=inside)
+    tl.store(sway + lane, swayed.to(tl.float64), mask=inside)
     if HAS_MEAN:
         for begin in range(tl.cdiv(r, POINTS) * POINTS, width, _BLOCK):
             part, part_size = nothing, nothing
@@ -219,8 +222,8 @@ def _sweep(
 
 @triton.jit(do_not_specialize=["m", "width", "r", "bucket"])
 def _scattered(
-    z, codes, m, train, stride, similarity, starts, mix, weights, G, mean, size, norm, width, r, bucket,
-    F: tl.constexpr, S: tl.constexpr, H: tl.constexpr, KIND: tl.constexpr, HAS_MEAN: tl.constexpr,
+    z, codes, m, train, stride, similarity, starts, mix, weights, G, g, mean, size, norm, sway,
+    width, r, bucket, F: tl.constexpr, S: tl.constexpr, H: tl.constexpr, KIND: tl.constexpr, HAS_MEAN: tl.constexpr,
     POINTS: tl.constexpr, PIVOTS: tl.constexpr, LANES: tl.constexpr, ROWS: tl.constexpr,
 ):  # fmt: skip
     lane = tl.program_id(0).to(tl.int64) * LANES + tl.arange(0, LANES)
@@ -233,15 +236,15 @@ def _scattered(
     nothing = tl.zeros([LANES], z.dtype.element_ty)
     data = (own, code, train, stride, similarity, nothing)
     _sweep(
-        _scattered_tile, data, nothing, lane, lane < m, mix, weights, G, mean, size, norm, width, r, F, S, H, KIND,
-        HAS_MEAN, POINTS, PIVOTS,
+        _scattered_tile, data, nothing, lane, lane < m, mix, weights, G, g, mean, size, norm, sway, width, r, F, S, H,
+        KIND, HAS_MEAN, POINTS, PIVOTS,
     )  # fmt: skip
 
 
 @triton.jit(do_not_specialize=["p", "q", "last", "width", "r", "bucket"])
 def _strips(
-    x_first, h_first, p, stride, x_second, h_second, q, last, mix, weights, G, mean, size, norm, width, r, bucket,
-    F: tl.constexpr, S: tl.constexpr, H: tl.constexpr, KIND: tl.constexpr, HAS_MEAN: tl.constexpr,
+    x_first, h_first, p, stride, x_second, h_second, q, last, mix, weights, G, g, mean, size, norm, sway,
+    width, r, bucket, F: tl.constexpr, S: tl.constexpr, H: tl.constexpr, KIND: tl.constexpr, HAS_MEAN: tl.constexpr,
     POINTS: tl.constexpr, PIVOTS: tl.constexpr, LANES: tl.constexpr, ROWS: tl.constexpr,
 ):  # fmt: skip
     tiles = tl.cdiv(q, LANES)
@@ -253,8 +256,8 @@ def _strips(
     nothing = tl.zeros([ROWS * LANES], x_first.dtype.element_ty)
     data = (x_first + a, h_first + a, stride, x_second + column, h_second + column, q, last)
     _sweep(
-        _strips_tile, data, nothing, lane, inside, mix, weights, G, mean, size, norm, width, r, F, S, H, KIND, HAS_MEAN,
-        POINTS, PIVOTS,
+        _strips_tile, data, nothing, lane, inside, mix, weights, G, g, mean, size, norm, sway, width, r, F, S, H, KIND,
+        HAS_MEAN, POINTS, PIVOTS,
     )  # fmt: skip
 
 
@@ -286,25 +289,25 @@ def _run(kernel: Any, lanes: int, rows: int, own: tuple[Any, ...], shape: dict[s
     G, n, r = tables.G.contiguous(), tables.width, len(tables.G)
     has_mean = len(tables.weights) > 0
     weights = functional.pad(tables.weights, (0, -n % PADDING)) if has_mean else G
-    norm = torch.empty(rows * lanes, dtype=torch.float64, device=G.device)
+    norm, sway = (torch.empty(rows * lanes, dtype=torch.float64, device=G.device) for _ in range(2))
     mean, size = (torch.empty_like(norm if has_mean else norm[:0]) for _ in range(2))
     named = shape | {"KIND": PROFILES[tables.smoothness], "HAS_MEAN": has_mean}
     is_double = G.dtype == torch.float64
     configs = CONFIGS["float64" if is_double else kernel.__name__]
     mix, bucket = G.new_tensor(tables.mix), 64 * n.bit_length() + r.bit_length()
-    arguments = (*own, mix, weights, G, mean, size, norm, n, r, bucket)
+    arguments = (*own, mix, weights, G, tables.g.contiguous(), mean, size, norm, sway, n, r, bucket)
 
     def grid(chosen: dict[str, int]) -> tuple[Any, ...]:
         return (triton.cdiv(rows, chosen["ROWS"]) * triton.cdiv(lanes, chosen["LANES"]),)
 
     if not rows * lanes:
-        return Sums(mean, size, norm)
+        return Sums(mean, size, norm, sway)
     with torch.cuda.device_of(G):
         if len(configs) > 1 and rows * lanes >= TUNED_FROM and not knobs.runtime.interpret:
             _tuned(kernel)[grid](*arguments, **named)
         else:
             kernel[grid](*arguments, **named, **configs[0].all_kwargs())
-    return Sums(mean, size, norm)
+    return Sums(mean, size, norm, sway)
 
 
 @cache

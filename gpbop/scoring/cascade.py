@@ -119,7 +119,7 @@ class Cascade:
         self.device = factor.L.device
         self.dense = criterion.dense
         n = len(factor.L)
-        self._least = factor.L.new_tensor(criterion.least_variance - self.dense.variance)
+        self._least = factor.L.new_tensor(self.dense.least(criterion.least_variance))
         first, *later = PIVOTS_WITH_MEAN if criterion.needs_mean else PIVOTS_WITHOUT_MEAN
         first = min(first, -(-n // FIRST_SHARE) if criterion.needs_mean else n)
         pivots = sorted({first, *(r for r in (*later, n) if first < r <= min(n, later[-1]))})
@@ -133,7 +133,7 @@ class Cascade:
             self.stages.append(self._stage(self._projection, r, dtype, has_mean))
         self._last: Screen | None = None
         is_table = criterion.needs_mean and factor.alpha.reshape(n, -1).shape[1] == 1
-        most = float(factor.outputscale) + self.dense.variance
+        most = float(factor.outputscale + self.dense.variance(factor.outputscale))
         self._acceptance = Acceptance(criterion, self._least, most) if is_table else None
         self.counts = Counts.of(len(self.stages) + 3)
         self._cells: Cells | None = None
@@ -269,7 +269,7 @@ class Cascade:
             return
         mean, variance = self.criterion.factor.moments(held.X)
         # Both this computation, in a block, and the one that counts, of one candidate, may be off, each its own way.
-        delta, error = 2.0 * self.dense.mean, 2.0 * self.dense.variance
+        delta, error = 2.0 * self.dense.mean, self.dense.between(variance)
         bounds = mean.reshape(len(held.X), -1), delta, variance - error, variance + error
         pool.add(Contenders(held.places, held.X, self.criterion.lower(*bounds), self.criterion.upper(*bounds)))
 

@@ -96,11 +96,11 @@ class FusedScreen(Screen):
             w, c = (float(part) for part in form.weights(theta))
             mix = (s * w, s * c, s * c)
         weights = self.alpha[:, 0] if needs_mean else self.alpha.new_zeros(0)
-        parts = (self._train, torch.cat([self._train[:, :0], *joined], 1), weights, self.G)
-        z, similarity, weights, G = (part.to(dtype).contiguous() for part in parts)
+        parts = (self._train, torch.cat([self._train[:, :0], *joined], 1), weights, self.G, self.g)
+        z, similarity, weights, G, g = (part.to(dtype).contiguous() for part in parts)
         nothing = self.G[:0]
         self._second: tuple[Tensor | None, tuple[Tensor, Tensor], Tensor] = (None, (nothing, nothing), nothing)
-        self._tables = Tables(z, similarity, starts.to(z.device, torch.int32), mix, weights, G, form.smoothness)
+        self._tables = Tables(z, similarity, starts.to(z.device, torch.int32), mix, weights, G, g, form.smoothness)
 
     @override
     def __call__(self, X: Tensor, workspace: Workspace) -> tuple[Tensor, Bounds]:
@@ -179,11 +179,11 @@ class FusedScreen(Screen):
             moved = moved + STEEPNESS[self._form.smoothness] * (F + 8) * 4.0 * v * reach * reach
         error = SAFETY * moved + (ROUNDINGS + 2.0 * len(self._columns)) * v + self._similarity_error
         least = SMALLEST[self.dtype] * (1.0 + t).square()
-        eps = self.size_of_G * self.scale * (error + least + SAFETY * gamma(r // self._backend.G_STEP + 8, v))
         # First-order bounds hold while they are small; no bound is given beyond, where sums may be infinite or NaN.
         holds = error < 0.1
-        eps = torch.where(holds, eps, torch.inf)
-        high = self.variance(torch.where(holds, sums.norm, 0.0), eps)
+        of_y = torch.where(holds, error + least + SAFETY * gamma(r // self._backend.G_STEP + 8, v), 1.0)
+        norm, sway = (torch.where(holds, part, 0.0) for part in (sums.norm, sums.sway))
+        high = self.variance(norm, sway * (1.0 + SAFETY * gamma(r + 4, v)), of_y)
         if not len(self._tables.weights):
             nothing = sums.norm.new_empty(len(sums.norm), 0)
             return Bounds(nothing, nothing, high)

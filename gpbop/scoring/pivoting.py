@@ -2,16 +2,23 @@
 
 Notation:
     L       `n x n` Cholesky factor of K + noise
+    t       `n` numbers L^-1 k(X, x) of a candidate, |t|^2 = s - variance
     p       the order of the training points: each next one has the largest variance given those before
-    G       `R x R` lower triangular; G k(X[p], x) are R of the n numbers L^-1 k(X, x), in another basis
-    eta     how far the rows of G L[p] are from orthonormal
+    G       `R x R` lower triangular; y = G k(X[p], x) are R of the n numbers t, in another basis: y = M t, M = G L[p]
+    D       M M' - 1, how far the rows of M are from orthonormal
 
-For any G, |G k|^2 = |G L (L^-1 k)|^2 <= |G L|_2^2 |L^-1 k|^2. With orthonormal rows up to eta:
+For any G with D small, |t|^2 >= y'(1 + D)^-1 y >= |y|^2 - y'D y, so
 
-    variance = s - |L^-1 k|^2 <= s - |G k|^2 / (1 + eta)
+    variance <= s - |y|^2 + |y'D y|
 
-and that whatever rounding errors G was made with, since eta is measured on the G that is used. The same holds for the
-first r rows of G, which read the first r points alone.
+and that whatever rounding errors G was made with, since D is measured on the G that is used. The same holds for the
+first r rows of G, which read the first r points alone. With g_i = sum_j |G_ij|, large where y_i is small,
+
+    |y'D y| <= max_ij |D_ij| / (g_i g_j) (sum_i g_i |y_i|)^2
+
+for the measured D. The measured M carries an error E, row by row at most gamma_R |G| |L[p]|, that is gamma_R g_i
+sqrt(s_max), for a row of L has norm sqrt(s_max) at most; it adds |E'y| (2 |M'y| + |E'y|) to |y'D y|, and the product
+M M' another gamma_n |M|^2 |y|^2.
 """
 
 from dataclasses import dataclass
@@ -22,6 +29,8 @@ from torch import Tensor
 from gpbop.scoring.rounding import SAFETY, UNIT, gamma
 from gpbop.surrogate.factor import Factor
 
+LARGEST_DEFECT = 0.1
+
 
 @dataclass(frozen=True)
 class Projection:
@@ -30,11 +39,15 @@ class Projection:
     Attributes:
         order: `n` numbers of the training points, pivots first.
         G: `R x R` lower triangular.
-        eta: Defect of orthonormality, with the rounding errors of measuring it.
+        defect: Largest |D_ij| / (g_i g_j) that was measured.
+        sway: What E adds to y'D y: this much of sum_i g_i |y_i| sqrt(s).
+        eta: What the product adds, as a share of s; infinite where D is not small.
     """
 
     order: Tensor
     G: Tensor
+    defect: float
+    sway: float
     eta: float
 
     @staticmethod
@@ -51,11 +64,16 @@ class Projection:
         G = torch.linalg.solve_triangular(L1, torch.eye(R).to(L), upper=False).tril_()
         M = G @ rows
         unit = UNIT[torch.float64]
-        size, measured = float((G.abs() @ rows.abs()).norm()), float(M.norm())
-        rounding = 2.0 * gamma(R, unit) * size * (measured + size * unit * R) + gamma(n, unit) * measured**2
-        defect = M @ M.mT
-        defect.diagonal().sub_(1.0)
-        return Projection(order, G, float(defect.norm()) + SAFETY * rounding)
+        D = M @ M.mT
+        D.diagonal().sub_(1.0)
+        eta = SAFETY * gamma(n, unit) * float(M.norm()) ** 2
+        error = gamma(R, unit) * float((G.abs() @ rows.abs()).norm())
+        # Not small: no bound. Else |y|^2 <= (1 + LARGEST_DEFECT) s.
+        is_small = float(D.norm()) + eta + SAFETY * 2.0 * error < LARGEST_DEFECT
+        g = G.abs().sum(1)
+        defect = float((D.abs_() / g / g.unsqueeze(1)).max())
+        sway = SAFETY * 2.0 * gamma(R, unit) * float(rows.square().sum(1).max().sqrt())
+        return Projection(order, G, defect, sway, (1.0 + LARGEST_DEFECT) * eta if is_small else torch.inf)
 
 
 def pivots(A: Tensor, R: int) -> Tensor:

@@ -39,14 +39,14 @@ class Queue:
         self._own_V, self._own_L = V.new_empty(most, len(V)), V.new_zeros(most, most)
         self._alone: dict[int, tuple[Tensor, Tensor]] = {}
         # Both this computation and the one that counts may be off, each its own way.
-        self._delta, self._error = 2.0 * criterion.dense.mean, 2.0 * criterion.dense.variance
+        self._delta = 2.0 * criterion.dense.mean
 
     def __len__(self) -> int:
         return len(self.candidates)
 
     def best(self) -> tuple[int, float]:
         """Return the place and the value of the best candidate; of equal ones that with the lowest index."""
-        error = self._error * (1.0 + len(self._chosen))  # each point that was believed adds to it
+        error = self._errors()
         low, high = self._variance - error, self._variance + error
         values = self._criterion.lower(self._mean, self._delta, low, high)
         uppers = self._criterion.upper(self._mean, self._delta, low, high)
@@ -55,6 +55,10 @@ class Queue:
         index = self.candidates.index
         value, _, place = min((-self._value(place), int(index[place]), place) for place in open_)
         return place, -value
+
+    def _errors(self) -> Tensor:
+        """Bound how far each variance may be from that of the candidate computed by itself."""
+        return self._criterion.dense.believed(len(self._chosen)).between(self._variance.clamp_min(0.0))
 
     def believe(self, place: int) -> None:
         """Condition on a candidate as if it had returned its mean."""

@@ -9,13 +9,22 @@ Notation:
     gamma_n     n u / (1 - n u): relative error of a sum of n products, in any order (Higham 2002, section 3.1)
     kappa       2-norm bound of |L^-1| |L|, the Bauer-Skeel condition number
     tau         absolute error of one covariance, as a share of the outputscale s
+    V, w, v     L^-1 k, the weights K^-1 k of a prediction, and the variance s - |V|^2
+    rho         least noise variance of a training point, less all that K = L L' is off otherwise
+
+Where v is small, errors of v are small too: f(x) - w'f(X) has a variance, s - 2 w'k + w'(K - noise) w = v - w'(noise)
+w, which is not negative, and no eigenvalue of K is below rho, so
+
+    rho |w|^2 <= v,    |L^-1 e|^2 <= |e|^2 / rho
 
 References:
     Higham (2002), Accuracy and stability of numerical algorithms, theorem 8.5: a computed triangular solve is exact
     for a matrix L + dL with |dL| <= gamma_n |L|.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -28,6 +37,8 @@ UNIT = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
 SAFETY = 1.5
 # Roundings of one profile, see `gpbop.scoring.rows`.
 PROFILE_ROUNDINGS = 12
+# Share of the noise under which rho is called small.
+SMALL_RHO = 0.25
 
 
 def gamma(n: int, unit: float) -> float:
@@ -40,34 +51,123 @@ class DenseRounding:
     """Bounds on the rounding errors of `Factor.moments`, for any block of candidates and any order of summation.
 
     The mean k'alpha: |error| <= (tau + gamma_n) s |alpha|_1.
-    The variance s - |V|^2: V is exact for a factor L + dL and for covariances k + dk, |dk| <= tau s, so
-    |dV| <= gamma_n kappa |V| + tau s ||L^-1|1|, and |V|^2 <= s moves by at most 2 sqrt(s) |dV|, its sum by gamma_n s.
+    The variance s - |V|^2: V is exact for a factor L + dL and for covariances k + dk, |dk| <= tau s, so V is off by
+    L^-1 e, e = dk - dL V, |e| <= sqrt(n) (tau s + gamma_n sqrt(s_max s)), for no row of L is longer than sqrt(s_max).
+    With moved = |e| / sqrt(rho), |V|^2 is off by
+
+        2 V'L^-1 e + |L^-1 e|^2 = 2 w'e + |L^-1 e|^2 <= 2 sqrt(v) moved + moved^2
+
+    and its sum by gamma_n s. Where rho is not positive, or small, kappa serves: |L^-1 e| <= gamma_n kappa sqrt(s) +
+    tau s ||L^-1|1| =: moved, and |V|^2 <= s is off by 2 sqrt(s) moved + moved^2.
 
     Attributes:
         mean: `s` bounds of the error of each mean function, in standardised units.
-        variance: Bound of the error of the variance.
+        n: Number of training points.
+        scale: s, the outputscale.
+        largest: s_max, the largest prior variance of an observation.
+        tau: See the head of this file.
+        rho: Likewise; zero where no positive bound of it is known.
+        most: The bound by kappa, where it serves; else infinity.
     """
 
     mean: Tensor
-    variance: float
+    n: int
+    scale: float
+    largest: float
+    tau: float
+    rho: float
+    most: float
 
     @staticmethod
     def of(factor: Factor) -> "DenseRounding":
-        """Bound the errors for one factor.   Cost: O(n^3), that of one triangular inverse."""
+        """Bound the errors for one factor.   Cost: O(n^3), that of a product, and maybe of a triangular inverse."""
         unit, n, s = UNIT[torch.float64], len(factor.L), float(factor.outputscale)
         tau, order = covariance_error(factor.form, factor.theta), gamma(n + 2, unit)
-        inverse = torch.linalg.solve_triangular(factor.L, torch.eye(n).to(factor.L), upper=False).abs_()
-        size, ones = factor.L.abs(), torch.ones_like(factor.L[:, 0])
-        spread = inverse @ ones
-        rows, columns = inverse @ (size @ ones), size.mT @ (inverse.mT @ ones)
-        kappa = float((rows.max() * columns.max()).sqrt())
-        moved = order * kappa * s**0.5 + tau * s * float(spread.norm())
         alpha = factor.alpha.reshape(n, -1).abs().sum(0)
-        size_of_mean = factor.mean.abs() + s * alpha
-        return DenseRounding(
-            SAFETY * ((tau + order) * s * alpha + 4.0 * unit * size_of_mean),
-            SAFETY * (2.0 * s**0.5 * moved + (order + 8.0 * unit) * s + moved**2 + float(factor.smallest_variance)),
+        mean = SAFETY * ((tau + order) * s * alpha + 4.0 * unit * (factor.mean.abs() + s * alpha))
+        rho, largest = max(least_noise(factor, tau), 0.0), float(factor.L.square().sum(1).max())
+        bounds = DenseRounding(mean, n, s, largest, tau, rho, torch.inf)
+        if rho < SMALL_RHO * float(factor.noise):
+            moved = SAFETY * _moved_at_most(factor, tau, order)
+            return replace(bounds, most=2.0 * math.sqrt(s) * moved + moved**2 + bounds._sums)
+        return bounds
+
+    def believed(self, points: int) -> "DenseRounding":
+        """Return bounds for the same process with more points, believed as by `Factor.believe`.
+
+        Their rows of L come from triangular solves, so L L' is off there by what `least_noise` counts for the product.
+        """
+        n = self.n + points
+        more = SAFETY * n * (gamma(n + 2, UNIT[torch.float64]) * self.largest + self.tau * self.scale)
+        return replace(self, n=n, rho=max(self.rho - more, 0.0), most=(1.0 + points) * self.most)
+
+    @cached_property
+    def _moved(self) -> float:
+        if self.rho == 0.0:
+            return torch.inf
+        order = gamma(self.n + 2, UNIT[torch.float64])
+        off = self.tau * self.scale + order * math.sqrt(self.largest * self.scale)
+        return SAFETY * off * math.sqrt(self.n / self.rho)
+
+    @property
+    def _sums(self) -> float:
+        return SAFETY * (gamma(self.n + 2, UNIT[torch.float64]) + 1e-14 + 8.0 * UNIT[torch.float64]) * self.scale
+
+    def variance(self, v: Tensor) -> Tensor:
+        """Bound the errors of computed variances of which the exact ones are at most `v`."""
+        if self._moved == torch.inf:
+            return torch.full_like(v, self.most)
+        # (sqrt(v) + moved)^2 - v and the sums.
+        return (
+            v.clamp_min(0.0)
+            .sqrt_()
+            .mul_(2.0)
+            .add_(self._moved)
+            .mul_(self._moved)
+            .add_(self._sums)
+            .clamp_max_(self.most)
         )
+
+    def between(self, computed: Tensor) -> Tensor:
+        """Bound the difference of two computed variances of one candidate, where one of them is given."""
+        if self._moved == torch.inf:
+            return torch.full_like(computed, 2.0 * self.most)
+        # The root x of the exact one obeys x^2 <= computed + 2 moved x + c, hence x <= 2 moved + sqrt(computed + c).
+        root = (computed + (self._moved**2 + self._sums)).sqrt_().add_(2.0 * self._moved)
+        return self.variance(root.square_()).mul_(2.0)
+
+    def least(self, v: float) -> float:
+        """Bound computed variances from below of which the exact ones are at least `v`."""
+        if self._moved == torch.inf:
+            return v - self.most
+        root = max(math.sqrt(v), self._moved)
+        return max(root * root - float(self.variance(torch.tensor(root * root, dtype=torch.float64))), v - self.most)
+
+
+def least_noise(factor: Factor, tau: float) -> float:
+    """Return rho, or what is left of it that is not positive.
+
+    L L' - K is measured: its diagonal is the noise, what is beside it an error, and so is what rounding may hide: the
+    product is off by gamma_n s_max for each pair of points (Cauchy and Schwarz on rows of L), K by tau s.
+    """
+    n = len(factor.L)
+    off = factor.L @ factor.L.mT
+    most = float(off.diagonal().max())
+    off.sub_(factor.form.evaluate(factor.theta.unsqueeze(0), factor.features, factor.features).covariance[0])
+    noise = float(off.diagonal().min())
+    off.diagonal().zero_()
+    hidden = n * (gamma(n + 2, UNIT[torch.float64]) * most + tau * float(factor.outputscale))
+    return noise - float(off.norm()) - SAFETY * hidden
+
+
+def _moved_at_most(factor: Factor, tau: float, order: float) -> float:
+    """Bound |L^-1 e| without rho: gamma_n kappa sqrt(s) + tau s ||L^-1|1|."""
+    s, ones = float(factor.outputscale), torch.ones_like(factor.L[:, 0])
+    inverse = torch.linalg.solve_triangular(factor.L, torch.eye(len(ones)).to(factor.L), upper=False).abs_()
+    size = factor.L.abs()
+    rows, columns = inverse @ (size @ ones), size.mT @ (inverse.mT @ ones)
+    kappa = float((rows.max() * columns.max()).sqrt())
+    return order * kappa * math.sqrt(s) + tau * s * float((inverse @ ones).norm())
 
 
 def covariance_error(form: ClosedForm, theta: Tensor) -> float:

@@ -66,5 +66,5 @@ def _low(X: Tensor, criterion: Criterion) -> Tensor:
     if not len(X):  # a filter left none
         return X.new_empty(0)
     mean, variance = criterion.factor.moments(X)
-    delta, error = 2.0 * criterion.dense.mean, 2.0 * criterion.dense.variance
+    delta, error = 2.0 * criterion.dense.mean, criterion.dense.between(variance)
     return criterion.lower(mean.reshape(len(X), -1), delta, variance - error, variance + error)

@@ -6,7 +6,8 @@ are multiplied with, and a mixed covariance costs no more than a numeric one.
 Error of the mean k'alpha = sum_j k_x a_j alpha_j + sum_j b_j alpha_j: with T = sum_j k_x |a_j alpha_j|, computed beside
 it by the same product, the covariances contribute T times their relative error, and the sum gamma_n times T.
 
-Error of G k: each row of |G| s times the same shares; a bound eps of the norm of the errors moves |G k| by at most eps.
+Error of y = G k: each row of |G| s times the same shares, error g_i s; since (y_i + e)^2 >= y_i^2 - 2 |y_i| |e|, it
+moves |y|^2 by at most 2 error s sum_i g_i |y_i|. Rows of G are large where y_i is small: this sum is far below |g| |y|.
 """
 
 import math
@@ -82,12 +83,13 @@ class Screen(ABC):
         dtype: torch.dtype,
     ) -> None:
         self.r, self.dense, self.dtype = r, dense, dtype
-        self.G, self._eta = projection.G[:r, :r], projection.eta
+        self.G, self._projection = projection.G[:r, :r], projection
+        self.g = self.G.abs().sum(1)
         n = len(factor.L)
         alpha = factor.alpha.reshape(n, -1)[projection.order]
         self.alpha = alpha if needs_mean else alpha[:, :0]
         self.constant = factor.mean
-        self.scale, self.size_of_G = float(factor.outputscale), float(self.G.abs().sum(1).norm())
+        self.scale = float(factor.outputscale)
         self._width, self._features = n if needs_mean else r, factor.features.numeric.shape[1]
 
     @abstractmethod
@@ -107,17 +109,21 @@ class Screen(ABC):
         """Number of multiplications for one candidate."""
         return self._width * (self._features + 2 + 2 * self.alpha.shape[1]) + self.r**2 / 2
 
-    def variance(self, norm: Tensor, eps: Tensor) -> Tensor:
-        """Bound variances by s - (|G k| - eps)^2 / (1 + eta).
+    def variance(self, norm: Tensor, sway: Tensor, error: Tensor) -> Tensor:
+        """Bound variances by s - |y|^2 + |y'D y|, and the errors that the dense arithmetic may make with them.
 
         Args:
-            norm: `m` computed |G k|^2.
-            eps: Bounds of the errors of |G k| that the covariances and the product brought.
+            norm: `m` computed |y|^2 of y = G k.
+            sway: `m` sums of g_i |y_i|.
+            error: How far each y_i is off at most, in units of g_i s.
         """
-        # The relative error of a sum of r squares, and one for the square root.
-        computed = norm.sqrt().mul_(1.0 - gamma(self.r + 4, UNIT[torch.float64]))
-        explained = computed.sub_(eps).clamp_min_(0.0).square_().div_(1.0 + self._eta)
-        return explained.neg_().add_(self.scale + self.dense.variance)
+        projection, unit = self._projection, UNIT[torch.float64]
+        # The y_i of `sway` are off themselves.
+        sway = sway + (self.scale * float(self.g.square().sum())) * error
+        lost = sway.mul(projection.defect).add_(2.0 * self.scale * error + self.scale**0.5 * projection.sway).mul_(sway)
+        lost.add_(norm, alpha=gamma(self.r + 4, unit)).add_(projection.eta * self.scale)
+        high = (norm - lost).clamp_min_(0.0).neg_().add_(self.scale)
+        return high.add_(self.dense.variance(high))
 
 
 class TiledScreen(Screen):
@@ -151,7 +157,7 @@ class TiledScreen(Screen):
         X = X[order]
         left, error = self.rows.left(X)
         s, m = self.alpha.shape[1], len(X)
-        bounds = X.new_empty(m, s), X.new_empty(m, s), X.new_empty(m)
+        bounds = X.new_empty(m, s), X.new_empty(m, s), X.new_empty(m), X.new_empty(m)
         if len(sizes) * LEAST_GROUP > m:
             for tile in _tiles(0, m):
                 self._tile(self._covariances(X[tile], left[tile], workspace), error[tile], self._unfolded, tile, bounds)
@@ -161,9 +167,9 @@ class TiledScreen(Screen):
                 folded = self._folded(X[start])
                 for tile in _tiles(start, end):
                     self._tile(self._similarities(left[tile], workspace), error[tile], folded, tile, bounds)
-        mean, delta, norm = bounds
-        eps = self.size_of_G * self.scale * (error + SAFETY * gamma(self.r + 6, UNIT[torch.float64]))
-        return order, Bounds(mean, delta, self.variance(norm, eps))
+        mean, delta, norm, sway = bounds
+        error = error + SAFETY * gamma(self.r + 6, UNIT[torch.float64])
+        return order, Bounds(mean, delta, self.variance(norm, sway, error))
 
     def _similarities(self, left: Tensor, workspace: Workspace) -> Tensor:
         """Return `m x n` k_x; zeros if there is none."""
@@ -178,16 +184,18 @@ class TiledScreen(Screen):
         return torch.addcmul(b, self._similarities(left, workspace), a, out=b)
 
     def _tile(
-        self, k: Tensor, error: Tensor, folded: _Folded, tile: slice, bounds: tuple[Tensor, Tensor, Tensor]
+        self, k: Tensor, error: Tensor, folded: _Folded, tile: slice, bounds: tuple[Tensor, Tensor, Tensor, Tensor]
     ) -> None:
-        """Write the means, their errors and the sums of squares of one tile."""
-        mean, delta, norm = (part[tile] for part in bounds)
+        """Write the means, their errors, the sums of squares and their sway of one tile."""
+        mean, delta, norm, sway = (part[tile] for part in bounds)
         s = self.alpha.shape[1]
         if s:
             sums = torch.mm(k, folded.weights)
             torch.add(sums[:, :s], self.constant + folded.constant, out=mean)
             delta.copy_(self._mean_error(sums[:, s:], error, folded))
-        norm.copy_(torch.addmm(folded.offset, k[:, : self.r], folded.G).square_().sum(1))
+        y = torch.addmm(folded.offset, k[:, : self.r], folded.G)
+        sway.copy_(y.abs() @ self.g)
+        norm.copy_(y.square_().sum(1))
 
     def _mean_error(self, size: Tensor, error: Tensor, folded: _Folded) -> Tensor:
         sums = SAFETY * gamma(self.rows.n + 8, UNIT[torch.float64])

@@ -38,7 +38,7 @@ def random_case(
     starts = torch.tensor([sum(sizes[:i]) for i in range(len(sizes))], dtype=torch.int32)
     mix = (0.7, 0.2, 0.1) if has_h else (0.0, 0.9, 0.0)
     weights, G = rand(n if has_mean else 0) - 0.5, rand(r, r) - 0.5
-    tables = Tables(3.0 * rand(n, F), rand(n, sum(sizes)), starts, mix, weights, G, smoothness)
+    tables = Tables(3.0 * rand(n, F), rand(n, sum(sizes)), starts, mix, weights, G, G.tril().abs().sum(1), smoothness)
     z = 3.0 * rand(m, F)
     z[:1] = tables.z[:1]
     codes = [torch.randint(0, size, (m,), generator=generator) for size in sizes]
@@ -72,6 +72,8 @@ def assert_within_bounds(
     error = (found.norm.sqrt() - expected.norm.sqrt()).abs()
     assert found.norm.shape == expected.norm.shape
     assert bool((error <= rows.square().sum().sqrt() + 1e-15 * expected.norm.sqrt()).all())
+    moved = rows @ T.g + u * (len(T.G) + 4) * expected.sway
+    assert bool(((found.sway - expected.sway).abs() <= moved).all())
 
 
 def evaluate(module: Any, name: str, case: Case) -> Sums:

@@ -78,11 +78,11 @@ def test_an_element_left_out_or_taken_twice_would_be_seen(name: str, dtype: torc
     """The test above fails for all inputs that differ in one element, the last or the first of any array."""
     case = sized(90, 3, (2, 3), 37, 150, "matern52", dtype)
     found = evaluate(backend("cpu"), name, case)
-    own = (case.z, *case.tables[:2], case.tables.weights, case.tables.G)
-    for part in own if name == "scattered" else (*case.halves, *own[-2:]):
+    own = (case.z, *case.tables[:2], case.tables.weights, case.tables.G, case.tables.g)
+    for part in own if name == "scattered" else (*case.halves, *own[-3:]):
         for place in (0, -1):
             kept = part.flatten()[place].clone()
-            part.view(-1)[place] += 0.05
+            part.view(-1)[place] += 0.05 * max(1.0, float(part.abs().max()))
             with pytest.raises(AssertionError):
                 hold(Fixed(found), name, case)
             part.view(-1)[place] = kept
@@ -118,7 +118,7 @@ def test_no_candidates(name: str, dtype: torch.dtype) -> None:
     case = sized(5, 2, (2,), 3, 4, "rbf", dtype)
     x_first, h_first, x_second, h_second = case.halves
     none = case._replace(z=case.z[:0], codes=case.codes[:0], halves=(x_first[:0], h_first[:0], x_second, h_second))
-    assert [part.shape for part in evaluate(backend("cpu"), name, none)] == [(0,)] * 3
+    assert [part.shape for part in evaluate(backend("cpu"), name, none)] == [(0,)] * 4
 
 
 @pytest.mark.parametrize("smoothness", sorted(SCALES))
@@ -129,7 +129,7 @@ def test_far_apart_is_no_covariance(smoothness: Any, dtype: torch.dtype) -> None
     for far in (1e3, 1e5, 1e9):
         away = case._replace(z=case.z + far, halves=(case.halves[0] + far**2, *case.halves[1:]))
         for name in FORMS:
-            mean, _, norm = evaluate(backend("cpu"), name, away)
+            mean, _, norm, _ = evaluate(backend("cpu"), name, away)
             assert float(mean.abs().max()) < 1e-15
             assert float(norm.max()) < 1e-15
 

@@ -116,7 +116,7 @@ def test_no_candidates(kernels: Interpreted, name: str) -> None:
     case = random_case(5, 2, (2,), 3, 4, "rbf", torch.float32)
     x_first, h_first, x_second, h_second = case.halves
     none = case._replace(z=case.z[:0], codes=case.codes[:0], halves=(x_first[:0], h_first[:0], x_second, h_second))
-    assert [part.shape for part in evaluate(kernels, name, none)] == [(0,)] * 3
+    assert [part.shape for part in evaluate(kernels, name, none)] == [(0,)] * 4
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_compiles_for_a_gpu(kernel: str, dtype: str, tmp_path: Any, monkeypatch:
     function = getattr(fused_cuda, kernel)
     configs = fused_cuda.CONFIGS["float64" if dtype == "fp64" else kernel]
     fixed = configs[0].kwargs | {"F": 3, "S": 2, "H": 5, "KIND": 2, "HAS_MEAN": True}
-    types = {"codes": "*i32", "starts": "*i32", "mean": "*fp64", "size": "*fp64", "norm": "*fp64"}
+    types = {"codes": "*i32", "starts": "*i32", "mean": "*fp64", "size": "*fp64", "norm": "*fp64", "sway": "*fp64"}
     types |= dict.fromkeys(("stride", "last", "width", "r", "bucket"), "i32") | dict.fromkeys(("m", "p", "q"), "i64")
     types |= dict.fromkeys(fixed, "constexpr")
     signature = {argument: types.get(argument, f"*{dtype}") for argument in function.arg_names}

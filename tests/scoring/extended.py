@@ -45,11 +45,25 @@ def covariances(factor: Factor, X: Tensor) -> Any:
 
 def moments(factor: Factor, X: Tensor) -> tuple[Any, Any]:
     """Return `m x s` means and `m` variances, for the factor's L and alpha as they are."""
+    _, variance = solved(factor, X)
+    alpha = factor.alpha.reshape(len(factor.L), -1).numpy().astype(LONG)
+    return LONG(float(factor.mean)) + covariances(factor, X) @ alpha, variance
+
+
+def solved(factor: Factor, X: Tensor) -> tuple[Any, Any]:
+    """Return `n x m` L^-1 k(X_train, X) and `m` variances."""
     K = covariances(factor, X)
     L, n = factor.L.numpy().astype(LONG), len(factor.L)
     V = numpy.zeros((n, len(X)), dtype=LONG)
     for i in range(n):
         V[i] = (K[:, i] - L[i, :i] @ V[:i]) / L[i, i]
     s = numpy.exp(factor.theta.numpy().astype(LONG)[factor.form.layout.outputscale])[0]
-    alpha = factor.alpha.reshape(n, -1).numpy().astype(LONG)
-    return LONG(float(factor.mean)) + K @ alpha, s - (V * V).sum(0)
+    return V, s - (V * V).sum(0)
+
+
+def back_substituted(factor: Factor, V: Any) -> Any:
+    """Return `n x m` L'^-1 V: the weights of predictions."""
+    L, w = factor.L.numpy().astype(LONG), numpy.zeros_like(V)
+    for i in reversed(range(len(L))):
+        w[i] = (V[i] - L[i + 1 :, i] @ w[i + 1 :]) / L[i, i]
+    return w

@@ -23,8 +23,8 @@ NAMES = ("ei", "pi", "ucb")
 
 def judged(name: str, direction: Any, best_f: float | None = None) -> tuple[Criterion, Acceptance, Tensor, float]:
     judge = criterion(name, Question(GP, direction, best_f=best_f))
-    least = judge.factor.L.new_tensor(judge.least_variance - judge.dense.variance)
-    most = float(judge.factor.outputscale) + judge.dense.variance
+    least = judge.factor.L.new_tensor(judge.dense.least(judge.least_variance))
+    most = float(judge.factor.outputscale + judge.dense.variance(judge.factor.outputscale))
     return judge, Acceptance(judge, least, most), least, most
 
 

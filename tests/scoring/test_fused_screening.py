@@ -23,7 +23,7 @@ from gpbop.scoring.sources.blocks import Strip
 from gpbop.surrogate.factor import Factor
 from tests.scoring import extended
 from tests.scoring.candidates import process
-from tests.scoring.test_screening import candidates, largest_excess
+from tests.scoring.test_screening import candidates, exceeding, largest_excess
 from tests.spaces import spaces
 
 pytest.importorskip("numba", reason="Numba is not installed")
@@ -67,8 +67,7 @@ def assert_bounds_hold(screen: Screen, factor: Factor, X: Tensor, bounds: Bounds
     mean, variance = extended.moments(factor, X)
     # A billionth of the dense bound stands for what is lost in this subtraction, as in tests/scoring/test_screening.py.
     assert largest_excess(bounds.mean.numpy() - mean, bounds.delta - (1.0 - 1e-9) * screen.dense.mean) <= 0.0
-    exceeding = numpy.asarray(variance, dtype=float) - bounds.high.numpy()
-    assert float(exceeding.max()) <= -0.5 * screen.dense.variance
+    assert exceeding(variance, bounds.high, screen.dense) <= 0.0
 
 
 @settings(max_examples=60)
@@ -99,7 +98,7 @@ def test_strip_bounds_hold(gp: GaussianProcess, data: st.DataObject) -> None:
 @settings(max_examples=25)
 @given(gp=processes(st.sampled_from([NUMERIC, MIXED])), seed=st.integers(0, 10**6), dtype=st.sampled_from(DTYPES))
 def test_errors_are_within_what_the_proof_allows(gp: GaussianProcess, seed: int, dtype: torch.dtype) -> None:
-    """The mean's error without that of the dense arithmetic, and that of |G k| before it becomes a variance."""
+    """The mean's error without that of the dense arithmetic, and those of G k before they become a variance."""
     X, screen = candidates(gp, seed), screen_of(gp.factor, 40, dtype)
     mean, norm = shares(screen, gp.factor, X)
     assert mean <= 1.0
@@ -107,13 +106,14 @@ def test_errors_are_within_what_the_proof_allows(gp: GaussianProcess, seed: int,
 
 
 def shares(screen: FusedScreen, factor: Factor, X: Tensor) -> tuple[float, float]:
-    """Return the largest errors of the mean and of |G k|, as shares of their bounds."""
+    """Return the largest errors of the mean and of |G k|^2, as shares of their bounds."""
     seen: dict[str, Tensor] = {}
     variance = screen.variance
 
-    def spy(norm: Tensor, eps: Tensor) -> Tensor:
-        seen.update(norm=norm.clone(), eps=eps.clone())
-        return variance(norm, eps)
+    def spy(norm: Tensor, sway: Tensor, error: Tensor) -> Tensor:
+        spare = screen.scale * error * (sway + screen.scale * error * screen.g.square().sum())
+        seen.update(norm=norm.clone(), allowed=2.0 * spare)
+        return variance(norm, sway, error)
 
     with mock.patch.object(screen, "variance", spy):
         order, bounds = screen(X, Workspace())
@@ -123,10 +123,10 @@ def shares(screen: FusedScreen, factor: Factor, X: Tensor) -> tuple[float, float
     projected = K[:, Projection.of(factor, screen.r).order[: screen.r].numpy()] @ screen.G.numpy().T.astype(
         extended.LONG
     )
-    norm = numpy.sqrt((projected**2).sum(1))
+    norm = (projected**2).sum(1)
     unit = len(screen.G) * 2.0**-52
-    off = numpy.abs(numpy.sqrt(seen["norm"].numpy().astype(extended.LONG)) - norm) - unit * norm
-    errors = numpy.abs(bounds.mean[:, 0].numpy() - mean) / delta, off / seen["eps"].numpy()
+    off = numpy.abs(seen["norm"].numpy().astype(extended.LONG) - norm) - unit * norm
+    errors = numpy.abs(bounds.mean[:, 0].numpy() - mean) / delta, off / seen["allowed"].numpy()
     return float(errors[0].max()), float(errors[1].max())
 
 
@@ -158,7 +158,8 @@ class _Off:
         fast = backend("cpu")
         assert fast is not None
         sums = fast.scattered(z, codes, tables)
-        return Sums(sums.mean + self._share * sums.size, sums.size, sums.norm * (1.0 + self._share) ** 2)
+        norm = sums.norm * (1.0 + self._share) ** 2
+        return Sums(sums.mean + self._share * sums.size, sums.size, norm, sums.sway)
 
     strips = scattered
 

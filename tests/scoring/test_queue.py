@@ -62,7 +62,7 @@ def test_updated_variances_stay_within_their_error(noise: float) -> None:
     for _ in range(60):
         queue.believe(queue.best()[0])
     alone = torch.stack([queue._variance_of(*queue._by_itself(place)[1:]) for place in range(len(X))])
-    assert bool(((queue._variance.clamp_min(gp.factor.smallest_variance) - alone).abs() <= queue._error).all())
+    assert bool(((queue._variance.clamp_min(gp.factor.smallest_variance) - alone).abs() <= queue._errors()).all())
 
 
 @given(data=st.data())
