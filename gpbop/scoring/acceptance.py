@@ -13,16 +13,41 @@ from torch import Tensor
 from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.screening import Bounds
 
-BINS = 1024
-HALVINGS = 36
+BINS = 512
+HALVINGS = 30
 # Means beyond this many standardised units are not told apart.
 FARTHEST = 1e4
 # The table is made anew after so many times as many blocks as at the last time.
 GROWTH = 1.3
 
 
+class Judge:
+    """Tells which candidates may reach a threshold, by the table where there can be one; those it drops cannot.
+
+    Args:
+        criterion: The acquisition function.
+    """
+
+    def __init__(self, criterion: Criterion) -> None:
+        factor, dense = criterion.factor, criterion.dense
+        self.criterion = criterion
+        self.least = factor.L.new_tensor(dense.least(criterion.least_variance))
+        most = float(factor.outputscale + dense.variance(factor.outputscale))
+        has_table = criterion.needs_mean and factor.alpha.reshape(len(factor.L), -1).shape[1] == 1
+        self._acceptance = Acceptance(criterion, self.least, most) if has_table else None
+
+    def __call__(self, bounds: Bounds, threshold: float) -> Tensor:
+        """Return the numbers of the candidates that may reach the threshold."""
+        which = self._acceptance(bounds, threshold) if self._acceptance else None
+        return (self.upper(bounds) >= threshold).nonzero()[:, 0] if which is None else which
+
+    def upper(self, bounds: Bounds) -> Tensor:
+        """Bound `m` values from above."""
+        return self.criterion.upper(bounds.mean, bounds.delta, self.least, bounds.high)
+
+
 class Acceptance:
-    """Tells which candidates may reach a threshold; those it drops cannot.
+    """The table.
 
     Args:
         criterion: An acquisition function of one mean.

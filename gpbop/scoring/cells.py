@@ -9,7 +9,7 @@ a draw of the posterior,
 (Cauchy and Schwarz in the space of the kernel; the triangle inequality, and data never raise a variance). Since the
 weights are convex, I mu is at most the largest mu(c), and sd I f at most the largest sd f(c). Along one parameter all
 else is equal, so P is that of the profile in one dimension; for several the triangle inequality adds them up.
-|mu|_k^2 = alpha' K alpha <= |L' alpha|^2; the constant mean cancels.
+|mu|_k is that of `gpbop.scoring.partial.squared_norm`; the constant mean cancels.
 
 Notation:
     stride      of an axis: how many levels its cells are wide; every stride-th level and the last one is a node
@@ -61,8 +61,8 @@ class Cells:
     counts: Tensor
 
     @staticmethod
-    def of(strip: Strip, factor: Factor, strides: Sequence[int]) -> "Cells":
-        """Build the cells of a strip with axes."""
+    def of(strip: Strip, factor: Factor, norm: float, strides: Sequence[int]) -> "Cells":
+        """Build the cells of a strip with axes; `norm` bounds |mu|_k."""
         device = strip.X_second.device
         sizes = [size for size, _ in strip.axes]
         levels = [torch.arange(size, device=device) for size in sizes]
@@ -84,7 +84,7 @@ class Cells:
             tuple(map(len, along)),
             tuple(axis for axis, stride in enumerate(strides) if stride > 1),
             sum(_power(strip, factor, axis, nodes) for axis, nodes in enumerate(along) if strides[axis] > 1),
-            mean_norm(factor),
+            norm,
             cell.argsort(stable=True),
             counts.cumsum(0) - counts,
             counts,
@@ -122,11 +122,6 @@ class Cells:
         within = within - (ends - counts).repeat_interleave(counts)
         second = self.order[self.starts[cell].repeat_interleave(counts) + within]
         return first.repeat_interleave(counts) * len(self.order) + second
-
-
-def mean_norm(factor: Factor) -> float:
-    """Bound |mu|_k of the notation."""
-    return (1.0 + 1e-9) * float((factor.L.mT @ factor.alpha.reshape(len(factor.L), -1)).norm())
 
 
 def strides_within(strip: Strip, factor: Factor, most: float) -> list[int]:

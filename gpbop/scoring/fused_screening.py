@@ -12,7 +12,8 @@ difference, square and sum of F terms, and the square root (approximate on the G
 d = those two together, at most (4 + (F + 6) / 2) v reach, no k_x moves by more than a share of d / log2 e for a Matern
 profile (|dk / dt| <= k), and of 2 ln 2 rho d for rbf (k = 2^-rho^2). In float64 x may also come from a product, off by
 (F + 8) 4 v reach^2 at most, and k_x moves by no more than a share STEEPNESS of that: more than the former, so it is
-added wherever float64 is used.
+added wherever float64 is used. G k needs the error as a share of 1, not of k_x: at most AT_SHARE of the share by which
+rho moves, and AT_STEPS of the steps by which it does: the maxima of |rho dk / drho| and of |dk / drho|.
 
 The profile's own roundings: 2^-u is good to 4 v, the sum 1 + t (1 + t / 3) to 6 v, the product to v. The
 mixture: factors of k_h are rounded once and multiplied, 2 S v, and mixed with k_x in 6 v, all terms positive: ROUNDINGS
@@ -33,8 +34,10 @@ from typing_extensions import override
 
 from gpbop.kernels.closed_form import EXACT_DISTANCE
 from gpbop.kernels.conditional import embed
+from gpbop.kernels.continuous import Smoothness
 from gpbop.kernels.fused import LOG2_E, SCALES, Backend, Sums, Tables
 from gpbop.kernels.profiles import Workspace
+from gpbop.scoring.partial import PartialMean
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.rounding import SAFETY, UNIT, DenseRounding, gamma
 from gpbop.scoring.rows import STEEPNESS
@@ -44,6 +47,8 @@ from gpbop.surrogate.factor import Factor
 
 # With a few to spare for the GPU, where 2^-u and the root are approximate, see `gpbop.kernels.fused_cuda`.
 ROUNDINGS = 24
+AT_SHARE: dict[Smoothness, float] = {"matern52": 0.61, "matern32": 0.55, "rbf": 0.74}
+AT_STEPS: dict[Smoothness, float] = {"matern52": 0.20, "matern32": 0.26, "rbf": 0.72}
 SMALLEST = {torch.float32: 2.0**-112, torch.float64: 2.0**-1004}
 # Codes of neighbouring columns are joined while they are at most so many: one look-up then serves them all, and a row
 # of the table stays in the first cache.
@@ -63,6 +68,7 @@ class FusedScreen(Screen):
         needs_mean: Whether to compute means.
         dtype: The working precision.
         backend: The implementation for the factor's device.
+        partial: The mean of the `r` pivots that is computed in the place of the whole one, if any.
     """
 
     def __init__(
@@ -74,8 +80,12 @@ class FusedScreen(Screen):
         needs_mean: bool,
         dtype: torch.dtype,
         backend: Backend,
+        partial: PartialMean | None = None,
     ) -> None:
         super().__init__(factor, projection, dense, r, needs_mean, dtype)
+        self._partial = partial
+        if partial is not None:
+            self.alpha, self._width = partial.weights.unsqueeze(1), r
         form, theta, features = factor.form, factor.theta.unsqueeze(0), factor.features.rows(projection.order)
         self._form, self._backend = form, backend
         self._inverse = theta[0, form.layout.numeric].neg().exp() * SCALES[form.smoothness]
@@ -96,10 +106,13 @@ class FusedScreen(Screen):
             w, c = (float(part) for part in form.weights(theta))
             mix = (s * w, s * c, s * c)
         weights = self.alpha[:, 0] if needs_mean else self.alpha.new_zeros(0)
-        parts = (self._train, torch.cat([self._train[:, :0], *joined], 1), weights, self.G, self.g)
+        self._size_of_alpha = float(self.alpha.abs().sum())
+        read = slice(0, self._width)
+        similarity = torch.cat([self._train[:, :0], *joined], 1)
+        parts = (self._train[read], similarity[read], weights, self.G, self.g)
         z, similarity, weights, G, g = (part.to(dtype).contiguous() for part in parts)
         nothing = self.G[:0]
-        self._second: tuple[Tensor | None, tuple[Tensor, Tensor], Tensor] = (None, (nothing, nothing), nothing)
+        self._second: tuple[Tensor | None, tuple[Tensor, Tensor], float] = (None, (nothing, nothing), 0.0)
         self._tables = Tables(z, similarity, starts.to(z.device, torch.int32), mix, weights, G, g, form.smoothness)
 
     @override
@@ -110,8 +123,13 @@ class FusedScreen(Screen):
         if order is not None:
             z, joined = z[order], joined[order]
         sums = self._backend.scattered(z.to(self.dtype), joined, self._tables)
-        reach = z.square().sum(1).sqrt_().add_(self._radius)
-        return torch.arange(len(X), device=X.device) if order is None else order, self._bounds(sums, reach)
+        order = torch.arange(len(X), device=X.device) if order is None else order
+        return order, self._bounds(sums, self._farthest(z) + self._radius)
+
+    @property
+    @override
+    def name(self) -> str:
+        return super().name if self._partial is None else f"{super().name}, alone"
 
     def strip(self, strip: Strip) -> Bounds:
         """Bound all pairs of halves of a strip, the second half varying fastest."""
@@ -119,12 +137,16 @@ class FusedScreen(Screen):
         if X_second is not strip.X_second:  # strips that follow each other mostly share it
             x, h = self._half(strip.X_second, strip.is_second)
             second = x.mT.contiguous(), h.mT.contiguous()
-            far = self._scaled(strip.X_second).square().sum(1).max().sqrt()
+            far = self._farthest(self._scaled(strip.X_second))
             self._second = strip.X_second, second, far
         x_second, h_second = second
         x_first, h_first = self._half(strip.X_first, ~strip.is_second)
         sums = self._backend.strips(x_first, h_first, x_second, h_second, self._tables)
-        return self._bounds(sums, far + self._scaled(strip.X_first).square().sum(1).max().sqrt() + self._radius)
+        return self._bounds(sums, far + self._farthest(self._scaled(strip.X_first)) + self._radius)
+
+    def _farthest(self, z: Tensor) -> float:
+        """Return the largest norm of `m x F` scaled features."""
+        return math.sqrt(float(z.square().sum(1).max())) if z.numel() else 0.0
 
     def _half(self, X: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
         """Return `m x n` squared distances and similarities over the columns that are a half's own."""
@@ -170,30 +192,40 @@ class FusedScreen(Screen):
             key = key * size + column
         return key.argsort()
 
-    def _bounds(self, sums: Sums, reach: Tensor) -> Bounds:
+    def _bounds(self, sums: Sums, reach: float) -> Bounds:
+        """Return what is known after a pass; `reach` is that of the farthest candidate."""
         v, n, r = UNIT[self.dtype], self._tables.width, len(self.G)
         t = reach / LOG2_E
         F = self._train.shape[1]
-        moved = (4.0 + 0.5 * (F + 6)) * v * (2.0 * reach * reach if self._form.smoothness == "rbf" else t)
+        smoothness, share = self._form.smoothness, 3.0 + 0.5 * (F + 6)
+        moved = (1.0 + share) * v * (2.0 * reach * reach if smoothness == "rbf" else t)
+        moved_at_most = v * (AT_SHARE[smoothness] * share + AT_STEPS[smoothness] * reach)
         if self.dtype == torch.float64:
-            moved = moved + STEEPNESS[self._form.smoothness] * (F + 8) * 4.0 * v * reach * reach
-        error = SAFETY * moved + (ROUNDINGS + 2.0 * len(self._columns)) * v + self._similarity_error
-        least = SMALLEST[self.dtype] * (1.0 + t).square()
-        # First-order bounds hold while they are small; no bound is given beyond, where sums may be infinite or NaN.
-        holds = error < 0.1
-        of_y = torch.where(holds, error + least + SAFETY * gamma(r // self._backend.G_STEP + 8, v), 1.0)
-        norm, sway = (torch.where(holds, part, 0.0) for part in (sums.norm, sums.sway))
-        high = self.variance(norm, sway * (1.0 + SAFETY * gamma(r + 4, v)), of_y)
+            by_products = STEEPNESS[smoothness] * (F + 8) * 4.0 * v * reach * reach
+            moved, moved_at_most = moved + by_products, moved_at_most + by_products
+        own = (ROUNDINGS + 2.0 * len(self._columns)) * v + self._similarity_error
+        error = SAFETY * moved + own
+        if not error < 0.1:
+            return self._unknown(len(sums.norm))
+        least = SMALLEST[self.dtype] * (1.0 + t) ** 2
+        of_y = SAFETY * min(moved, moved_at_most) + own + least + SAFETY * gamma(r // self._backend.G_STEP + 8, v)
+        high = self.variance(sums.norm, sums.sway.mul_(1.0 + SAFETY * gamma(r + 4, v)), of_y)
         if not len(self._tables.weights):
-            nothing = sums.norm.new_empty(len(sums.norm), 0)
+            nothing = high.new_empty(len(high), 0)
             return Bounds(nothing, nothing, high)
         order = error + SAFETY * gamma(self._backend.SUM_BLOCK + 3, v) + gamma(n + 8, UNIT[torch.float64])
         rounding = 4.0 * UNIT[torch.float64] * float(self.constant.abs())
-        lost = (self.scale * float(self.alpha.abs().sum()) + n) * least
-        delta = sums.size * (order * (1.0 + 2.0 * order)) + (lost + self.dense.mean + rounding)
-        delta = torch.where(holds, delta, torch.inf)
-        mean = torch.where(holds, sums.mean, 0.0) + self.constant
-        return Bounds(mean.unsqueeze(1), delta.unsqueeze(1), high)
+        lost = (self.scale * self._size_of_alpha + n) * least
+        delta = sums.size.mul_(order * (1.0 + 2.0 * order)).add_(self.dense.mean + (lost + rounding))
+        if self._partial is not None:
+            delta.add_(high.sqrt(), alpha=self._partial.error)
+        return Bounds(sums.mean.add_(self.constant).unsqueeze(1), delta.unsqueeze(1), high)
+
+    def _unknown(self, m: int) -> Bounds:
+        """Return bounds where first-order bounds do not hold, and sums may be infinite or NaN."""
+        high = self.G.new_full((m,), self.scale)
+        mean = self.G.new_zeros(m, 1 if len(self._tables.weights) else 0)
+        return Bounds(mean, torch.full_like(mean, torch.inf), high.add_(self.dense.variance(high)))
 
 
 def _joins(sizes: list[int]) -> list[list[int]]:

@@ -37,6 +37,8 @@ UNIT = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
 SAFETY = 1.5
 # Roundings of one profile, see `gpbop.scoring.rows`.
 PROFILE_ROUNDINGS = 12
+# Rows of L L' that are made at a time.
+ROWS = 256
 # Share of the noise under which rho is called small.
 SMALL_RHO = 0.25
 
@@ -150,14 +152,19 @@ def least_noise(factor: Factor, tau: float) -> float:
     L L' - K is measured: its diagonal is the noise, what is beside it an error, and so is what rounding may hide: the
     product is off by gamma_n s_max for each pair of points (Cauchy and Schwarz on rows of L), K by tau s.
     """
-    n = len(factor.L)
-    off = factor.L @ factor.L.mT
-    most = float(off.diagonal().max())
-    off.sub_(factor.form.evaluate(factor.theta.unsqueeze(0), factor.features, factor.features).covariance[0])
-    noise = float(off.diagonal().min())
-    off.diagonal().zero_()
-    hidden = n * (gamma(n + 2, UNIT[torch.float64]) * most + tau * float(factor.outputscale))
-    return noise - float(off.norm()) - SAFETY * hidden
+    L, n = factor.L, len(factor.L)
+    K = factor.form.evaluate(factor.theta.unsqueeze(0), factor.features, factor.features).covariance[0]
+    noise, largest, square = torch.inf, 0.0, 0.0
+    for start in range(0, n, ROWS):
+        rows = slice(start, min(start + ROWS, n))
+        off = L[rows, : rows.stop] @ L[: rows.stop, : rows.stop].mT  # the lower triangle
+        largest = max(largest, float(off.diagonal(start).max()))
+        off.sub_(K[rows, : rows.stop])
+        noise = min(noise, float(off.diagonal(start).min()))
+        off = off.tril_(start - 1)
+        square += 2.0 * float(off.square().sum())
+    hidden = n * (gamma(n + 2, UNIT[torch.float64]) * largest + tau * float(factor.outputscale))
+    return noise - math.sqrt(square) - SAFETY * hidden
 
 
 def _moved_at_most(factor: Factor, tau: float, order: float) -> float:

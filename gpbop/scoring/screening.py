@@ -23,7 +23,7 @@ from typing_extensions import override
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.rounding import SAFETY, UNIT, DenseRounding, gamma
-from gpbop.scoring.rows import KernelRows
+from gpbop.scoring.rows import KernelRows, TensorOrFloat
 from gpbop.surrogate.factor import Factor
 
 # Rows of one tile: with 1,000 training points its two buffers are 2 MB; benchmarks/score_scattered.py.
@@ -85,6 +85,7 @@ class Screen(ABC):
         self.r, self.dense, self.dtype = r, dense, dtype
         self.G, self._projection = projection.G[:r, :r], projection
         self.g = self.G.abs().sum(1)
+        self._square_of_g = float(self.g.square().sum())
         n = len(factor.L)
         alpha = factor.alpha.reshape(n, -1)[projection.order]
         self.alpha = alpha if needs_mean else alpha[:, :0]
@@ -109,7 +110,7 @@ class Screen(ABC):
         """Number of multiplications for one candidate."""
         return self._width * (self._features + 2 + 2 * self.alpha.shape[1]) + self.r**2 / 2
 
-    def variance(self, norm: Tensor, sway: Tensor, error: Tensor) -> Tensor:
+    def variance(self, norm: Tensor, sway: Tensor, error: TensorOrFloat) -> Tensor:
         """Bound variances by s - |y|^2 + |y'D y|, and the errors that the dense arithmetic may make with them.
 
         Args:
@@ -117,12 +118,12 @@ class Screen(ABC):
             sway: `m` sums of g_i |y_i|.
             error: How far each y_i is off at most, in units of g_i s.
         """
-        projection, unit = self._projection, UNIT[torch.float64]
+        projection, unit, s = self._projection, UNIT[torch.float64], self.scale
         # The y_i of `sway` are off themselves.
-        sway = sway + (self.scale * float(self.g.square().sum())) * error
-        lost = sway.mul(projection.defect).add_(2.0 * self.scale * error + self.scale**0.5 * projection.sway).mul_(sway)
-        lost.add_(norm, alpha=gamma(self.r + 4, unit)).add_(projection.eta * self.scale)
-        high = (norm - lost).clamp_min_(0.0).neg_().add_(self.scale)
+        sway = sway + s * self._square_of_g * error
+        lost = sway.mul(projection.defect).add_(2.0 * s * error + s**0.5 * projection.sway).mul_(sway)
+        lost.add_(norm, alpha=gamma(self.r + 4, unit) - 1.0).add_(projection.eta * s)
+        high = lost.clamp_max_(0.0).add_(s)
         return high.add_(self.dense.variance(high))
 
 

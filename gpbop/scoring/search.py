@@ -100,6 +100,9 @@ class Search:
             if isinstance(works[0], Cascade):
                 pool.raise_threshold(scout(source, works[0].criterion, k, keep, without))
         is_complete = self._pass(source, works, pool)
+        with one_core():
+            for work in works:
+                work.finish(pool)
         if is_complete and keep is not None and not pool.is_filled:
             next(self.source.blocks(self.block_rows), None)  # a source that is empty may have something to say
         return pool, works, _certificate(works, is_complete)
@@ -135,12 +138,12 @@ def _process(work: Cascade | SampleScores, pool: Pool, piece: Work, workspace: W
 
 def _certificate(works: Works, is_complete: bool) -> Certificate:
     """Add up what was done on all devices."""
-    seen = sum(work.counts.candidates for work in works)
+    seen = sum(work.candidates for work in works)
     stages = [work.stages_done() for work in works]
     added = tuple(
         Stage(same[0].name, sum(stage.entered for stage in same), sum(stage.settled for stage in same))
         for same in zip(*stages, strict=True)
         if same[0] is stages[0][-1] or any(stage.entered for stage in same)
     )
-    share = sum(work.dense_share() * work.counts.candidates for work in works) / max(seen, 1)
+    share = sum(work.dense_share() * work.candidates for work in works) / max(seen, 1)
     return Certificate(seen, added, share, is_complete)

@@ -6,8 +6,8 @@ import torch
 
 from gpbop.acquisition import Acquisition
 from gpbop.kernels.profiles import Workspace
-from gpbop.scoring.cascade import Counts
 from gpbop.scoring.contenders import Contenders, Pool
+from gpbop.scoring.held import Counts
 from gpbop.scoring.sources.base import Keep
 from gpbop.scoring.sources.blocks import Block, Strip
 from gpbop.scoring.top import Stage
@@ -27,6 +27,7 @@ class SampleScores:
 
     def __init__(self, path: Acquisition, keep: Keep | None = None) -> None:
         self._path, self._keep, self.counts = path, keep, Counts.of(1)
+        self.candidates = 0
         self._lock = Lock()
 
     def process(self, work: Block | Strip, pool: Pool, _: Workspace) -> None:
@@ -39,8 +40,11 @@ class SampleScores:
         margin = VALUE_ERROR * (values.abs() + 1.0)
         pool.add(Contenders(block.index, block.X, values - margin, values + margin))
         with self._lock:
-            self.counts.candidates += len(work)
+            self.candidates += len(work)
             self.counts.count(0, len(work), 0)
+
+    def finish(self, pool: Pool) -> None:
+        """Nothing waits."""
 
     def stages_done(self) -> tuple[Stage, ...]:
         """Return what was computed for how many."""

@@ -2,7 +2,9 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor
@@ -12,7 +14,9 @@ from gpbop.acquisition import Question, acquisition
 from gpbop.errors import NumericalWarning
 from gpbop.kernels.closed_form import ClosedForm
 from gpbop.kernels.continuous import Smoothness
+from gpbop.scoring import early, later
 from gpbop.scoring.sources.base import Block, Source
+from gpbop.scoring.trials import StageTrial
 from gpbop.surrogate.columns import columns_of
 
 
@@ -65,6 +69,19 @@ def process(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NumericalWarning)  # jitter, where the noise is tiny
         return GaussianProcess.fit(space, space.decode(X), y.tolist(), hyperparameters=theta, smoothness=smoothness)
+
+
+@contextmanager
+def all_stages(chosen: int = -1, waiting: int = 1) -> Iterator[None]:
+    """Use stages that pay for large sources only: early ones, as the bits of `chosen` say, and later ones at once."""
+
+    def path(trial: StageTrial, *_: Any) -> tuple[int, ...]:
+        return tuple(number for number in range(len(trial._costs)) if chosen >> number & 1)
+
+    few = mock.patch.object(early, "FEW", (1, 3, 9, 20, 60))
+    soon = mock.patch.multiple(later, WAITING=waiting, BUILDING=0.0)
+    with few, soon, mock.patch.object(StageTrial, "chosen", path):
+        yield
 
 
 def plain_order(name: str, question: Question, X: Tensor) -> tuple[list[int], list[float]]:

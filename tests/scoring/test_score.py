@@ -16,7 +16,7 @@ from gpbop.errors import AcquisitionError, ArgumentError, NumericalWarning, Shap
 from gpbop.scoring import Top, score, score_all
 from gpbop.scoring.criteria import MOMENT_CRITERIA
 from gpbop.scoring.sources import SourceError
-from tests.scoring.candidates import InMemory, plain_order, process
+from tests.scoring.candidates import InMemory, all_stages, plain_order, process
 from tests.spaces import spaces
 
 MIXED = Space(
@@ -69,7 +69,10 @@ def test_the_best_are_those_of_dense_scoring(data: st.DataObject) -> None:
     rows, threads = data.draw(st.sampled_from([1, 7, 64, 1000])), data.draw(st.sampled_from([1, 2]))
     question = Question(gp, direction)
     options = {"direction": direction, "block_rows": rows, "threads": threads}
-    check(gp, X, name, data.draw(st.integers(1, 40)), question=question, **options)
+    k = data.draw(st.integers(1, 40))
+    check(gp, X, name, k, question=question, **options)
+    with all_stages(data.draw(st.integers(1, 2**11 - 1)), data.draw(st.sampled_from([1, 30, 1000]))):
+        check(gp, X, name, k, question=question, **options)
 
 
 @pytest.mark.parametrize("name", MOMENT_CRITERIA)
@@ -86,6 +89,19 @@ def test_bounds_rule_out_most_and_change_nothing(name: str, n: int) -> None:
     if n == 400 and name in ("ei", "ucb"):
         assert entered[-1] < 500
         assert top.certificate.dense_share < 0.6
+
+
+@pytest.mark.parametrize("name", MOMENT_CRITERIA)
+def test_every_stage_is_of_use(name: str) -> None:
+    """Each stage settles some of what enters it, and all of them together change nothing."""
+    space = Space({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0), "c": Categorical(["A", "B", "C"])})
+    gp, X = process(space, 300, noise=1e-3, lengthscale=0.7), points(space, 3000)
+    for chosen in (0b101, 0b1010101, -1):
+        with all_stages(chosen):
+            top = check(gp, X, name, 10, block_rows=500)
+        settled = [stage.settled for stage in top.certificate.stages if stage.entered]
+        assert sum(settled) == 3000
+        assert name == "noisy_ei" or sum(count > 0 for count in settled) >= 4
 
 
 @pytest.mark.parametrize("name", ALL)

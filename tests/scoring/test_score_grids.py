@@ -14,13 +14,13 @@ from torch import Tensor
 
 from gpbop import Categorical, Float, GaussianProcess, Integer, Space
 from gpbop.acquisition import Question
-from gpbop.scoring import cascade, score, scouting
+from gpbop.scoring import score, scouting, screens
 from gpbop.scoring.criteria import MOMENT_CRITERIA
 from gpbop.scoring.search import Search
 from gpbop.scoring.sources import Grid, SourceError, grid
 from gpbop.scoring.sources.blocks import Block, Strip
 from gpbop.scoring.sources.observed import Observed
-from tests.scoring.candidates import plain_order, process
+from tests.scoring.candidates import all_stages, plain_order, process
 from tests.spaces import spaces
 
 SPACE = Space(
@@ -71,8 +71,11 @@ def test_the_best_of_a_grid(name: str, direction: Any) -> None:
     for least, most, k in ((8, 30, 5), (2, 9, 40), (40, 200, 1)):
         with small_strips(least, most):
             top = score(GP, Grid(SPACE), acquisition=name, direction=direction, k=k, skip_observed=False, threads=2)
-        assert top.indices == plain(name, direction)[:k]
+            with all_stages():
+                again = score(GP, Grid(SPACE), acquisition=name, direction=direction, k=k, skip_observed=False)
+        assert top.indices == again.indices == plain(name, direction)[:k]
         assert_counts_add_up(top.certificate, len(X))
+        assert_counts_add_up(again.certificate, len(X))
 
 
 def assert_counts_add_up(certificate: Any, candidates: int) -> None:
@@ -123,7 +126,9 @@ def test_the_best_of_any_grid(data: st.DataObject) -> None:
     order, _ = plain_order(name, Question(gp), rows)
     with small_strips(data.draw(st.integers(1, 20)), data.draw(st.sampled_from([1, 3, 10, 60]))):
         top = score(gp, Grid(space), acquisition=name, k=k, skip_observed=False, threads=1)
-    assert top.indices == order[:k]
+        with all_stages(data.draw(st.integers(1, 2**11 - 1)), data.draw(st.sampled_from([1, 1000]))):
+            again = score(gp, Grid(space), acquisition=name, k=k, skip_observed=False, threads=1)
+    assert top.indices == again.indices == order[:k]
 
 
 def search(name: str, source: Any = None, **options: Any) -> Search:
@@ -142,7 +147,7 @@ def test_several_devices(name: str) -> None:
 
 @pytest.mark.parametrize("name", MOMENT_CRITERIA)
 def test_without_a_compiler(name: str) -> None:
-    with mock.patch.object(cascade, "backend", return_value=None), small_strips():
+    with mock.patch.object(screens, "backend", return_value=None), small_strips():
         top = score(GP, Grid(SPACE), acquisition=name, k=15, skip_observed=False, threads=2)
     assert top.indices == plain(name, "minimize")[:15]
     assert_counts_add_up(top.certificate, len(X))

@@ -1,0 +1,96 @@
+"""Stages that may come before the first one: bounds that read few training points, or all of them in float32.
+
+Where few parameters matter, most candidates are ruled out by what the first pivots alone say of their mean (see
+`gpbop.scoring.partial`) and of their variance; a trial tells which of these stages are worth their time.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gpbop.kernels.fused import backend
+from gpbop.kernels.profiles import Workspace
+from gpbop.scoring.criteria import Criterion
+from gpbop.scoring.fused_screening import FusedScreen
+from gpbop.scoring.partial import Pivots
+from gpbop.scoring.pivoting import Projection
+from gpbop.scoring.screening import Bounds, Screen
+from gpbop.scoring.sources.blocks import Block, Strip
+
+# Pivots of the stages that read no other training points.
+FEW = (48, 96, 192)
+# What a covariance costs beside a multiplication, and float64 beside float32: chosen by benchmarks/fused_rows.py.
+COVARIANCE = 48
+DOUBLE = {"cpu": 2.0, "cuda": 12.0}
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What a stage reads: the first `r` pivots alone, or all training points."""
+
+    r: int
+    is_alone: bool
+    dtype: torch.dtype
+
+
+class EarlyStages:
+    """Stages to choose from, each built when it is first asked.
+
+    Args:
+        criterion: The acquisition function.
+        projection: The pivots of the factor.
+        first: The first of the stages that all candidates pass otherwise.
+    """
+
+    def __init__(self, criterion: Criterion, projection: Projection, first: Screen) -> None:
+        self._criterion, self._projection = criterion, projection
+        self._kinds = self._possible(first) if isinstance(first, FusedScreen) else []
+        self._screens: dict[_Kind, FusedScreen] = {}
+        self._pivots: Pivots | None = None
+        whole = self._cost(_Kind(first.r, not criterion.needs_mean, first.dtype))
+        self.costs = [self._cost(kind) / whole for kind in self._kinds]
+
+    def _possible(self, first: FusedScreen) -> list[_Kind]:
+        dtypes = (torch.float32, torch.float64)
+        kinds = [_Kind(r, True, dtype) for r in FEW if r < len(self._projection.G) for dtype in dtypes]
+        if first.dtype == torch.float64:
+            kinds.append(_Kind(first.r, not self._criterion.needs_mean, torch.float32))
+        return kinds
+
+    def _cost(self, kind: _Kind) -> float:
+        factor = self._criterion.factor
+        points = kind.r if kind.is_alone else len(factor.L)
+        operations = points * (COVARIANCE + 2 * factor.features.numeric.shape[1]) + kind.r**2 / 2
+        return operations * (DOUBLE[factor.L.device.type] if kind.dtype == torch.float64 else 1.0)
+
+    def bounds(self, number: int, work: Block | Strip) -> tuple[Tensor | None, Bounds]:
+        """Bound candidates by a stage: in their own order, None, or in the one that is returned."""
+        screen = self._screen(self._kinds[number])
+        return (None, screen.strip(work)) if isinstance(work, Strip) else screen(work.X, Workspace())
+
+    def _screen(self, kind: _Kind) -> FusedScreen:
+        screen = self._screens.get(kind)
+        if screen is None:
+            factor, dense, needs_mean = self._criterion.factor, self._criterion.dense, self._criterion.needs_mean
+            fused, partial = backend(factor.L.device.type), None
+            assert fused is not None, "only where there is one"
+            if kind.is_alone and needs_mean:
+                self._pivots = self._pivots or Pivots(factor, self._projection, dense)
+                partial = self._pivots.mean(kind.r)
+            screen = FusedScreen(factor, self._projection, dense, kind.r, needs_mean, kind.dtype, fused, partial)
+            self._screens[kind] = screen
+        return screen
+
+    @property
+    def names(self) -> list[str]:
+        """What each computes, for the certificate."""
+        alone = ", alone" if self._criterion.needs_mean else ""
+        return [
+            f"{k.r} pivots, {str(k.dtype).removeprefix('torch.')}{alone if k.is_alone else ''}" for k in self._kinds
+        ]
+
+    @property
+    def multiplications(self) -> list[float]:
+        """Number of multiplications for one candidate, of each."""
+        return [self._screens[kind].multiplications() if kind in self._screens else 0.0 for kind in self._kinds]

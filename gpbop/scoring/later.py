@@ -1,0 +1,123 @@
+"""The stages after the first: more pivots for the candidates that it leaves, and the dense value for the last few.
+
+A block leaves few candidates, and few are computed no faster than many; so they wait until there are enough. Then they
+go on in the order of their bounds, the highest first and a few at a time, so that the threshold is high before most of
+them are looked at again.
+"""
+
+from threading import Lock
+
+import torch
+
+from gpbop.kernels.profiles import Workspace
+from gpbop.scoring.acceptance import Judge
+from gpbop.scoring.contenders import Contenders, Pool
+from gpbop.scoring.held import Counts, Held
+from gpbop.scoring.pivoting import Projection
+from gpbop.scoring.screening import Bounds, Screen
+from gpbop.scoring.screens import screen_of
+
+# Candidates that are looked at together; the first few times they are not waited for, to raise the threshold.
+WAITING, IMPATIENT = 1024, 4
+# Candidates that go on first; at least twice as many as are wanted.
+CHUNK = 128
+# A projection on R pivots takes as long as so many times R^2 / n dense values.
+BUILDING = 6.0
+
+
+class LaterStages:
+    """Stages of bounds in float64 for what the first one leaves, and the dense value as the last.
+
+    Args:
+        judge: Tells which bounds reach a threshold.
+        first: The first stage.
+        projection: Pivots that are known already.
+        pivots: Number of pivots of each stage, ascending.
+    """
+
+    def __init__(self, judge: Judge, first: Screen, projection: Projection, pivots: list[int]) -> None:
+        self._judge, self._criterion, self._pivots = judge, judge.criterion, pivots
+        self._screens: list[Screen | None] = [None] * len(pivots)
+        if pivots and pivots[0] <= len(projection.G):
+            # A mean in float32 is computed once more for those that are left.
+            has_mean = first.dtype == torch.float32 and self._criterion.needs_mean
+            self._screens[0] = screen_of(self._criterion, projection, pivots[0], torch.float64, has_mean)
+        self._arrived = [0] * len(pivots)
+        self._names = [f"{r} pivots, float64" for r in pivots]
+        self._waiting: list[Held] = []
+        self._rounds = 0
+        # The first stage, these, and dense.
+        self.counts = Counts.of(len(pivots) + 2)
+        self._lock, self._building = Lock(), Lock()
+
+    def add(self, held: Held | None, entered: int, pool: Pool, workspace: Workspace) -> None:
+        """Take over what the first stage left of a block that `entered` it."""
+        with self._lock:
+            self.counts.count(0, entered, 0 if held is None else len(held))
+            if held is not None and len(held):
+                self._waiting.append(held)
+            if self._rounds >= IMPATIENT and sum(map(len, self._waiting)) < WAITING:
+                return
+        self.go_on(pool, workspace)
+
+    def go_on(self, pool: Pool, workspace: Workspace) -> None:
+        """Pass all that wait through the stages, and add what is left to the pool."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+            self._rounds += 1
+        if not waiting:
+            return
+        held, first = Held.joined(waiting), max(CHUNK, 2 * pool.k)
+        held = held.take(held.upper.argsort(descending=True))
+        counts = Counts.of(len(self.counts.entered))
+        for part in (slice(0, first), slice(first, None)):
+            reaching = held.take(part).reaching(pool.threshold)
+            counts.settled[0] += len(held.take(part)) - len(reaching)
+            self._finish(reaching, pool, workspace, counts)
+        with self._lock:
+            self.counts.add(counts)
+
+    def _finish(self, held: Held, pool: Pool, workspace: Workspace, counts: Counts) -> None:
+        for number in range(len(self._pivots)):
+            screen = self._screen(number, len(held)) if len(held) else None
+            if screen is None:
+                break
+            left = self._screened(screen, held, pool, workspace)
+            counts.count(1 + number, len(held), len(left))
+            held = left
+        counts.count(-1, len(held), 0)
+        if not len(held):
+            return
+        mean, variance = self._criterion.factor.moments(held.X)
+        # Both this computation, in a block, and the one that counts, of one candidate, may be off, each its own way.
+        delta, error = 2.0 * self._criterion.dense.mean, self._criterion.dense.between(variance)
+        bounds = mean.reshape(len(held.X), -1), delta, variance - error, variance + error
+        pool.add(Contenders(held.places, held.X, self._criterion.lower(*bounds), self._criterion.upper(*bounds)))
+
+    def _screen(self, number: int, arriving: int) -> Screen | None:
+        """Return a stage; None while too few candidates have arrived there to pay for building it."""
+        with self._building:
+            self._arrived[number] += arriving
+            screen, r, factor = self._screens[number], self._pivots[number], self._criterion.factor
+            if screen is None and self._arrived[number] > BUILDING * r**2 / len(factor.L):
+                screen = screen_of(self._criterion, Projection.of(factor, r), r, torch.float64, False)
+                self._screens[number] = screen
+            return screen
+
+    def _screened(self, screen: Screen, held: Held, pool: Pool, workspace: Workspace) -> Held:
+        """Return the candidates that a stage leaves, with their new upper bounds."""
+        order, bounds = screen(held.X, workspace)
+        held = held.take(order)
+        mean, delta = (bounds.mean, bounds.delta) if screen.alpha.shape[1] else (held.mean, held.delta)
+        upper = self._judge.upper(Bounds(mean, delta, bounds.high))
+        return Held(held.places, held.X, mean, delta, upper).reaching(pool.threshold)
+
+    @property
+    def names(self) -> list[str]:
+        """What is computed after the first stage, for the certificate."""
+        return [*self._names, "dense"]
+
+    @property
+    def multiplications(self) -> list[float]:
+        """Number of multiplications for one candidate, of each, but for dense."""
+        return [screen.multiplications() if screen else 0.0 for screen in self._screens]

@@ -1,0 +1,85 @@
+"""The mean read off a few training points, the pivots, with a bound on what the others add.
+
+Any mean function is mu = m + sum_j k_j alpha_j; let d = mu - m - sum_{j in P} c_j k_j be what is left of it beside some
+weights c of the pivots P. With the weights w = (L L')_PP^-1 k_P of a prediction from the pivots alone, and v_P = s -
+k_P'w its variance,
+
+    d(x) = <d, k_x - sum_j w_j k_j> + sum_j w_j d(p_j),    |k_x - sum_j w_j k_j|^2 <= v_P - rho |w|^2
+
+(the reproducing property; rho as in `gpbop.scoring.rounding`), so by Cauchy and Schwarz, twice,
+
+    |d(x)| <= |d|_k P + |w| |d_P| <= sqrt(|d|_k^2 + |d_P|^2 / rho) sqrt(v_P)
+
+Both norms are numbers: |mu - m|_k^2 = alpha'K alpha <= |L'alpha|^2 - rho |alpha|^2, and |d|_k^2 = |mu - m|_k^2 - c'b -
+c'd_P with the values b of mu - m at the pivots. Of all c, K_PP^-1 b leaves least; with rho on the diagonal of K_PP
+hardly more is left, by smaller weights, which rounding harms less.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gpbop.kernels.features import Features
+from gpbop.scoring.pivoting import Projection
+from gpbop.scoring.rounding import SAFETY, UNIT, DenseRounding, gamma
+from gpbop.surrogate.factor import Factor
+
+
+@dataclass(frozen=True)
+class PartialMean:
+    """A mean function of some pivots.
+
+    Attributes:
+        weights: `r` weights c of their covariances.
+        error: What the mean may differ by, for each unit of the standard deviation that the pivots leave; infinite
+            where that is not known.
+    """
+
+    weights: Tensor
+    error: float
+
+
+class Pivots:
+    """The mean of a factor, as its pivots see it.
+
+    Args:
+        factor: The factorised process, of one mean function.
+        projection: Its pivots.
+        dense: Rounding errors of the dense arithmetic.
+    """
+
+    def __init__(self, factor: Factor, projection: Projection, dense: DenseRounding) -> None:
+        order, form, theta = projection.order[: len(projection.G)], factor.form, factor.theta.unsqueeze(0)
+        self._dense, self._alpha = dense, factor.alpha.reshape(len(factor.L))
+        some = Features(*(part[order] for part in factor.features))
+        K = form.evaluate(theta, some, factor.features).covariance[0]
+        self._K, self._b = K[:, order], K @ self._alpha
+        self._square = squared_norm(factor, dense.rho)
+
+    def mean(self, r: int) -> PartialMean:
+        """Return the mean of the first `r` pivots.   Cost: O(r^3)."""
+        rho, unit, s = self._dense.rho, UNIT[torch.float64], self._dense.scale
+        K, b = self._K[:r, :r], self._b[:r]
+        if rho == 0.0:
+            return PartialMean(torch.zeros_like(b), torch.inf)
+        weights = torch.linalg.solve(K + rho * torch.eye(r).to(K), b)
+        left = b - K @ weights
+        # Computed b and K c are off by so much at most.
+        off_b = SAFETY * (self._dense.tau + gamma(self._dense.n + 2, unit)) * s * float(self._alpha.abs().sum())
+        off_left = off_b + SAFETY * (self._dense.tau + gamma(r + 2, unit)) * s * float(weights.abs().sum())
+        rounding = float(weights.abs().sum()) * (off_b + off_left + 2.0 * gamma(r + 2, unit) * float(b.abs().max()))
+        square = self._square - float(weights @ b) - float(weights @ left) + SAFETY * rounding
+        at_pivots = float(left.norm()) + math.sqrt(r) * off_left
+        error = (1.0 + 1e-9) * math.sqrt(max(square, 0.0) + at_pivots**2 / rho)
+        return PartialMean(weights, error if math.isfinite(error) else torch.inf)
+
+
+def squared_norm(factor: Factor, rho: float) -> float:
+    """Bound alpha'K alpha, the squared norm of the mean (but for its constant) in the space of the kernel."""
+    n = len(factor.L)
+    alpha = factor.alpha.reshape(n, -1)
+    size = factor.L.mT.abs() @ alpha.abs()
+    whole = (factor.L.mT @ alpha).abs() + SAFETY * gamma(n, UNIT[torch.float64]) * size
+    return (1.0 + 1e-9) * float(whole.norm()) ** 2 - (1.0 - 1e-9) * rho * float(alpha.norm()) ** 2

@@ -1,0 +1,80 @@
+"""What is tried on some candidates is chosen where it spares work, and only there."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gpbop import Float, Space
+from gpbop.acquisition import Question
+from gpbop.scoring.acceptance import Judge
+from gpbop.scoring.criteria import criterion
+from gpbop.scoring.screening import Bounds
+from gpbop.scoring.sources.blocks import Block, Strip
+from gpbop.scoring.trials import TRY_AGAIN, WORTH_TRYING, StageTrial
+from tests.scoring.candidates import process
+
+SPACE = Space({"a": Float(0.0, 1.0)})
+GP = process(SPACE, 30)
+JUDGE = Judge(criterion("max_variance", Question(GP)))
+ROWS = WORTH_TRYING // 30 + 1
+
+
+class Stages:
+    """Stages that leave the candidates below a number, so that stronger ones leave part of what weaker ones do."""
+
+    def __init__(self, *shares: float) -> None:
+        self.shares, self.asked = shares, 0
+
+    def bounds(self, number: int, work: Block | Strip) -> tuple[Tensor | None, Bounds]:
+        assert isinstance(work, Block)
+        self.asked += 1
+        reaches = work.X[:, 0] < self.shares[number]
+        nothing = reaches.new_empty(len(work), 0).double()
+        order = torch.arange(len(work)).flip(0)
+        return order, Bounds(nothing, nothing, reaches.double().flip(0))
+
+
+def block(rows: int = ROWS) -> Block:
+    generator = torch.Generator().manual_seed(0)
+    return Block(torch.arange(rows), torch.rand(rows, 1, generator=generator, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("shares", "costs", "path"),
+    [
+        ((0.1,), (0.05,), (0,)),  # cheap, and leaves little
+        ((0.1,), (0.95,), ()),  # costs more than it spares
+        ((1.0,), (0.05,), ()),  # leaves everything
+        ((0.01, 0.3), (0.2, 0.02), (1, 0)),  # the cheaper first
+        ((0.3, 0.3), (0.02, 0.03), (0,)),  # the same once
+        ((), (), ()),
+    ],
+)
+def test_the_cheapest_path_is_chosen(shares: Any, costs: Any, path: Any) -> None:
+    trial = StageTrial(JUDGE, Stages(*shares), costs)
+    assert trial.chosen(block(), 0.5) == path
+    assert (trial.cost < 1.0) == bool(path)
+
+
+def test_expected_costs_are_those_of_the_path() -> None:
+    trial = StageTrial(JUDGE, Stages(0.5, 0.25), (0.01, 0.1))
+    assert trial.chosen(block(), 0.5) == (0, 1)
+    assert trial.cost == pytest.approx(0.01 + 0.5 * 0.1 + 0.25, abs=0.05)
+
+
+def test_few_candidates_are_not_worth_a_trial() -> None:
+    stages = Stages(0.1)
+    trial = StageTrial(JUDGE, stages, (0.05,))
+    assert trial.chosen(block(ROWS // 2), 0.5) == ()
+    assert trial.chosen(block(), -torch.inf) == ()
+    assert stages.asked == 0
+
+
+def test_trials_become_rare() -> None:
+    stages = Stages(0.1)
+    trial = StageTrial(JUDGE, stages, (0.05,))
+    for _ in range(TRY_AGAIN**4):
+        trial.chosen(block(), 0.5)
+    assert stages.asked == 5
