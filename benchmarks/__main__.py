@@ -1,4 +1,31 @@
-"""`python -m benchmarks`: list the questions, run them, compare two runs, plot and tabulate what was recorded."""
+"""`python -m benchmarks`: list the questions, run them, compare two runs, plot and tabulate what was recorded.
+
+`run NAME --only KEY=VALUE ...` measures those cases alone whose sizes have these values, such as `--only n=1000 d=6`;
+several values of one key are alternatives. Rows of several runs into one folder, or of several folders once their files
+are concatenated, make one result.
+
+On a GPU machine: name the device, as both are measured otherwise, and run piece by piece; each is meant to take less
+than ten minutes, and says at its end how long it took. All with `python -m benchmarks run --size full --device cuda`:
+
+    kernels --peers --only dtype=float64
+    kernels --peers --only dtype=float32
+    scoring --peers --only source=scattered acquisition=ei n=1000
+    scoring --peers --only source=scattered acquisition=ei n=100 n=300 n=2000 n=5000
+    scoring --peers --only source=scattered acquisition=ucb acquisition=max_variance
+    scoring --only source=sample source=table source=grid
+    grids
+    batches tables sources
+    fit --peers
+    ask tell trials
+    precision roofline
+    efficiency
+    exactness --only n=10 n=50 n=200
+    exactness --only n=1000 n=2000
+    crossover
+
+then, for the CPU of the same machine beside it, `python -m benchmarks run crossover --size full --device cpu`; at last
+`python -m benchmarks plot` and `python -m benchmarks table`.
+"""
 
 import argparse
 import sys
@@ -9,6 +36,7 @@ import torch
 from benchmarks.harness.compare import TOLERANCE, report
 from benchmarks.harness.registry import load, names, text
 from benchmarks.harness.results import FOLDER
+from benchmarks.harness.selection import selection
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,7 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="name the questions")
     listing.set_defaults(do=_list)
@@ -27,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("names", nargs="+", metavar="NAME", help="questions, or all")
     run.add_argument("--device", nargs="+", choices=["cpu", "cuda"], help="default: cpu, and cuda where it is present")
     run.add_argument("--size", choices=["smoke", "small", "full"], default="small")
+    run.add_argument(
+        "--only", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="cases with these sizes alone"
+    )
     run.add_argument("--peers", action="store_true", help="measure peers too, in processes of their own")
     run.add_argument(
         "--peer-python", nargs="+", default=[], metavar="PEER=PATH", help="interpreters of peers, such as botorch=PATH"
@@ -67,8 +100,7 @@ def _run(asked: argparse.Namespace) -> int:
     if "cuda" in devices and not has_cuda:
         raise SystemExit("`--device` must name devices that are present; got cuda without one. Use --device cpu.")
     chosen = names() if "all" in asked.names else asked.names
-    for name in chosen:
-        load(name)
+    only = selection(asked.only, [sizes for name in chosen for sizes in load(name).cases[asked.size]])
     pythons = dict(pair.split("=", 1) for pair in asked.peer_python)
     failed = run(
         Run(
@@ -82,6 +114,7 @@ def _run(asked: argparse.Namespace) -> int:
             has_peers=asked.peers,
             pythons=pythons,
             commit=asked.commit,
+            only=only,
         )
     )
     if failed:

@@ -72,21 +72,25 @@ def roundings(codes: int) -> int:
     Mix and similarities must lie in [0, inf) and [0, 1]. In units of u, where a sum of terms >= 0 has the larger of
     their errors and one more, and no multiply-add is taken to be fused (fused, it saves one):
 
-        2^-u                       4    ex2.approx.ftz.f32 is documented to 2 ulp, and an ulp is at most 2 u
+        2^-u                       5    ex2.approx.ftz.f32: 2 ulp from the correctly rounded result, so 2.5 ulp from
+                                        the exact one, and an ulp is at most 2 u
         polynomial                 5    a rounded constant, then two products and two sums
-        k_x, their product        10
+        k_x, their product        11
         k_h                        c    codes - 1 products of exact factors, none without codes
         mix_0 k_h + mix_1      c + 3    mix_0 rounded to the dtype, product, sum
-        ... k_x               c + 14
-        ... + mix_2 k_h       c + 15
+        ... k_x               c + 15
+        ... + mix_2 k_h       c + 16
 
     and one more for all products of errors. float64 has fewer (2^-u: 1 ulp), which is not used. Underflow: k_x below
     2^-126 (float64: 2^-1022) may become zero, at most 2^-112 (2^-1004) times mix_0 + mix_1 + mix_2 + 1.
 
     Args:
         codes: Number of factors of k_h: the code columns of `scattered`, 2 for `strips`.
+    References:
+        PTX ISA 9.1, ex2: ex2.approx.f32 has a "maximum ulp error" of "2 ulp from correctly rounded result across the
+        full range of inputs".
     """
-    return 16 + max(codes - 1, 0)
+    return 17 + max(codes - 1, 0)
 
 
 def distance_roundings(features: int) -> int:
@@ -94,13 +98,17 @@ def distance_roundings(features: int) -> int:
 
     x: 2 for the difference, which is squared, 1 for the square, features - 1 for the sums; 1 in all in `strips`. Half
     of that stays under the square root. The root: sqrt.approx.ftz.f32 is documented to 2^-23, or 2; 4 are counted.
-    (The correctly rounded sqrt.rn would branch at every covariance, to save 3 beside those of x.)
+    (The correctly rounded sqrt.rn would branch at every covariance, to save 3 beside those of x.) By .ftz the root of
+    x < 2^-126 is zero, whatever D: that moves w by less than 2^-63, and k_x by no more.
 
     The effect on k_x: at most t D u k_x for the Matern profiles, t = w / log2(e); 2 t D u k_x for rbf, t = x / log2(e).
     For all distances at once: 0.61 D u, 0.55 D u and 0.74 D u for Matern-5/2, Matern-3/2 and rbf.
 
     Args:
         features: Number of numeric features of `scattered`, 0 for `strips`.
+    References:
+        PTX ISA 9.1, sqrt: sqrt.approx.f32 has a "maximum relative error over the entire positive finite floating-point
+        range" of 2^-23.
     """
     return 4 + (max(features, 1) + 3) // 2
 

@@ -1,10 +1,13 @@
-"""The README's section: scoring beside its peers, on each machine that ran, with one plot."""
+"""The README's section: scoring beside its peers, on each machine that ran, with one plot.
+
+Where a device of a machine has rows of several numbers of threads, those of the smallest are shown.
+"""
 
 from pathlib import Path
 
 from benchmarks.harness.plot import draw, plot_name, swept
 from benchmarks.harness.question import Row
-from benchmarks.harness.results import FOLDER, latest, machine, read
+from benchmarks.harness.results import FOLDER, Places, latest, machine, places, read
 from benchmarks.harness.show import digits, markdown_table
 from benchmarks.harness.table import origin
 from benchmarks.questions.scoring import QUESTION
@@ -21,11 +24,12 @@ def write_headline_plots(folder: Path = FOLDER) -> list[Path]:
     path, written = folder / "scoring.jsonl", []
     rows = [row for row in latest(read(path)) if row["size"] == "full"] if path.exists() else []
     for owner in dict.fromkeys(machine(row) for row in rows):
-        panels = swept([row for row in rows if machine(row) == owner], QUESTION)
+        own = [row for row in rows if machine(row) == owner]
+        panels = swept(_of_fewest_threads(own), QUESTION)
         chosen = {key: panels[key] for key in PANELS if key in panels}
         if chosen:
             written.append(folder / "plots" / plot_name("headline", owner))
-            draw(chosen, QUESTION, written[-1], f"Candidates a second on {owner}")
+            draw(chosen, QUESTION, written[-1], f"Candidates a second on {owner}", places(own))
     return written
 
 
@@ -39,26 +43,37 @@ def headline(folder: Path = FOLDER) -> str:
         return f"No results are recorded yet; {COMMAND} record them."
     owners = list(dict.fromkeys(machine(row) for row in found))
     head = ["machine", "device", "acquisition", "side", "candidates a second", "gpbop is"]
-    lines = [line for owner in owners for line in _lines([row for row in found if machine(row) == owner])]
+    lines, shown = [], []
+    for owner in owners:
+        own = [row for row in found if machine(row) == owner]
+        shown += _of_fewest_threads(own)
+        lines += _lines(_of_fewest_threads(own), places(own))
     plot = folder / "plots" / plot_name("headline", owners[-1])
     parts = [
         f"Candidates scored a second by a process of {base['n']:,} observations of {base['d']} parameters; gpbop "
         f"returns the exact best {base['k']} of {base['m']:,} candidates, as dense scoring would.",
         markdown_table(head, lines),
         *([f"![Candidates a second](benchmarks/results/plots/{plot.name})"] if plot.exists() else []),
-        f"{COMMAND}; {origin(found)} All questions and machines: [benchmarks/RESULTS.md](benchmarks/RESULTS.md).",
+        f"{COMMAND}; {origin(shown)} All questions and machines: [benchmarks/RESULTS.md](benchmarks/RESULTS.md).",
     ]
     return "\n\n".join(parts)
 
 
-def _lines(rows: list[Row]) -> list[list[str]]:
+def _of_fewest_threads(rows: list[Row]) -> list[Row]:
+    """Return, of each device of a machine, the rows of the smallest number of threads."""
+    fewest = {row["device"]: min(r["threads"] for r in rows if r["device"] == row["device"]) for row in rows}
+    return [row for row in rows if row["threads"] == fewest[row["device"]]]
+
+
+def _lines(rows: list[Row], where: Places) -> list[list[str]]:
     """Return the lines of one machine."""
     lines = []
     for row in rows:
-        same = [other for other in rows if all(other[key] == row[key] for key in ("sizes", "device", "threads"))]
+        same = [other for other in rows if all(other[key] == row[key] for key in ("sizes", "device"))]
         ours = next(other for other in same if other["side"] == "gpbop")
         rate, own = row["count"] / row["median"], ours["count"] / ours["median"]
         times = "" if row is ours else f"{digits(own / rate)}x as fast"
-        start = [machine(row), row["device"], row["sizes"]["acquisition"]] if row is ours else ["", "", ""]
+        place = where[row["device"], row["threads"]]
+        start = [machine(row), place, row["sizes"]["acquisition"]] if row is ours else ["", "", ""]
         lines.append([*start, row["side"], digits(rate), times])
     return lines

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.harness.question import Question, Row
 from benchmarks.harness.registry import load, names
-from benchmarks.harness.results import FOLDER, latest, machine, read, sizes_text
+from benchmarks.harness.results import FOLDER, Places, latest, machine, places, read, sizes_text
 
 PANEL = (3.6, 3.0)  # inches
 LEGEND_LINE = 0.2
@@ -18,12 +18,13 @@ def write_plots(folder: Path = FOLDER) -> list[Path]:
     """Plot all questions of all machines into the folder `plots` beside the results; return the files written."""
     rows, written = latest(read(folder)), []
     for owner in dict.fromkeys(machine(row) for row in rows):
+        of_owner = [row for row in rows if machine(row) == owner]
         for name in names():
-            own = [row for row in rows if machine(row) == owner and row["question"] == name]
+            own = [row for row in of_owner if row["question"] == name]
             panels = swept(own, load(name))
             if panels:
                 path = folder / "plots" / plot_name(name, owner)
-                draw(panels, load(name), path, f"{name} on {owner}")
+                draw(panels, load(name), path, f"{name} on {owner}", places(of_owner))
                 written.append(path)
     return written
 
@@ -52,14 +53,22 @@ def swept(rows: list[Row], question: Question) -> dict[str, list[Row]]:
     return panels
 
 
-def draw(panels: dict[str, list[Row]], question: Question, path: Path, title: str) -> None:
-    """Draw a panel for each swept size, on logarithmic axes, with the quartiles as bars."""
+def draw(panels: dict[str, list[Row]], question: Question, path: Path, title: str, where: Places) -> None:
+    """Draw a panel for each swept size, on logarithmic axes, with the quartiles as bars.
+
+    Args:
+        panels: Rows by swept size.
+        question: What they answer.
+        path: The file.
+        title: The heading.
+        where: The names of devices, as `places` gives them.
+    """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     columns = min(len(panels), MOST_COLUMNS)
     count = -(-len(panels) // columns)
-    every = [_label(row, "", question) for rows in panels.values() for row in rows]
+    every = [_label(row, "", question, where) for rows in panels.values() for row in rows]
     colors = {label: f"C{i % 10}" for i, label in enumerate(dict.fromkeys(every))}
     with mpl.rc_context({"svg.hashsalt": "gpbop", "font.size": 9, "svg.fonttype": "none"}):
         height = PANEL[1] * count + LEGEND_LINE * -(-len(colors) // columns)
@@ -67,7 +76,10 @@ def draw(panels: dict[str, list[Row]], question: Question, path: Path, title: st
         axes = figure.subplots(count, columns, squeeze=False, sharey=True).flatten()
         shown: dict[str, Any] = {}
         for axis, (key, rows) in zip(axes, panels.items(), strict=False):
-            shown |= _panel(axis, key, rows, question, colors)
+            lines: dict[str, list[Row]] = {}
+            for row in rows:
+                lines.setdefault(_label(row, key, question, where), []).append(row)
+            shown |= _panel(axis, key, lines, question.y, colors)
         for axis in axes[len(panels) :]:
             axis.set_visible(False)
         figure.legend(list(shown.values()), list(shown), fontsize=8, loc="outside lower center", ncols=columns)
@@ -86,34 +98,32 @@ def _fixed(panels: dict[str, list[Row]]) -> str:
     return sizes_text(fixed)
 
 
-def _label(row: Row, key: str, question: Question) -> str:
+def _label(row: Row, key: str, question: Question, where: Places) -> str:
     """Return what tells the line of a row apart; the size of its panel does not."""
     told_apart = [str(row["sizes"][name]) for name in question.lines if name != key]
-    return " ".join([row["side"], *told_apart, f"({row['device']})"])
+    return " ".join([row["side"], *told_apart, f"({where[row['device'], row['threads']]})"])
 
 
-def _panel(axis: Any, key: str, rows: list[Row], question: Question, colors: dict[str, str]) -> dict[str, Any]:
+def _panel(axis: Any, key: str, lines: dict[str, list[Row]], height: str, colors: dict[str, str]) -> dict[str, Any]:
     """Draw one panel and return its lines by label."""
-    by_line: dict[str, list[Row]] = {}
-    for row in rows:
-        by_line.setdefault(_label(row, key, question), []).append(row)
     shown = {}
-    for label, line in by_line.items():
+    for label, line in lines.items():
         line.sort(key=lambda row: row["sizes"][key])
-        points = [heights(row, question.y) for row in line]
+        points = [heights(row, height) for row in line]
         y = [middle for _, middle, _ in points]
         bars = [[max(0.0, m - low) for low, m, _ in points], [max(0.0, high - m) for _, m, high in points]]
         style = "o--" if line[0]["device"] == "cuda" else "o-"
         color = colors.get(label)
         x = [row["sizes"][key] for row in line]
         shown[label] = axis.errorbar(x, y, yerr=bars, fmt=style, markersize=3, color=color, label=label)
+    rows = [row for line in lines.values() for row in line]
     ticks = sorted({row["sizes"][key] for row in rows})
     axis.set(xlabel=key, yscale="log")
     if ticks[0] > 0:
         axis.set_xscale("log")
     axis.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
     axis.set_xticks([], minor=True)
-    axis.set_ylabel("seconds" if question.y == "seconds" else f"{rows[0]['unit']} a second")
+    axis.set_ylabel("seconds" if height == "seconds" else f"{rows[0]['unit']} a second")
     axis.grid(alpha=0.3)
     return shown
 

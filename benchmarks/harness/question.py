@@ -49,7 +49,8 @@ class Side:
         fresh: Makes the state that a call uses up; not timed.
         cost: Arithmetic and bytes that a call cannot do without.
         values: Further results, from what the last call returned and the median seconds.
-        is_once: Whether it runs once, without a warm-up: a whole search, whose answer counts more than its time.
+        is_once: Whether it runs once, without a warm-up call: a whole search, whose answer counts more than its time.
+        warm_up: Smaller work to be done before anything is measured, where a call of `work` would take too long.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Side:
     cost: Cost | None = None
     values: Callable[[Any, float], Mapping[str, Any]] | None = None
     is_once: bool = False
+    warm_up: Callable[[], Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Results: one JSON line for each side of each case, appended, so that runs are merged by concatenating files."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,8 @@ from benchmarks.harness.question import Row
 from benchmarks.harness.registry import names
 
 FOLDER = Path(__file__).parents[1] / "results"
+# How a device is named when so many threads are used.
+Places = Mapping[tuple[str, int], str]
 
 
 def append(path: Path, row: Row) -> None:
@@ -37,6 +39,19 @@ def machine(row: Row) -> str:
     """Return processor and GPU of a row."""
     environment = row["environment"]
     return " + ".join(part for part in (environment["cpu"], environment["gpu"]) if part)
+
+
+def places(rows: Iterable[Row]) -> Places:
+    """Return how the devices of a machine are named, with the threads where a device has rows of several numbers.
+
+    Args:
+        rows: All rows of one machine that are shown.
+    Returns:
+        Names by device and number of threads, such as "cpu x 2".
+    """
+    pairs = list(dict.fromkeys((row["device"], row["threads"]) for row in rows))
+    devices = [device for device, _ in pairs]
+    return {(device, n): f"{device} x {n}" if devices.count(device) > 1 else device for device, n in pairs}
 
 
 def case(row: Row) -> str:

@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from benchmarks.harness.peers import measure_peer
 from benchmarks.harness.question import Peer, Row, Setting, Side
 from benchmarks.harness.registry import load
 from benchmarks.harness.results import append, sizes_text
+from benchmarks.harness.selection import Selection, is_selected
 from benchmarks.harness.show import duration
 from benchmarks.harness.timing import PLANS, measure
 
@@ -34,6 +35,7 @@ class Run:
         has_peers: Whether peers are measured too.
         pythons: Interpreters of the peers by their modules; this one where absent.
         commit: Commit that the rows are to name, where no checkout tells it.
+        only: Values of sizes that the measured cases have; all cases where empty.
     """
 
     names: list[str]
@@ -46,6 +48,7 @@ class Run:
     has_peers: bool = False
     pythons: Mapping[str, str] | None = None
     commit: str | None = None
+    only: Selection = field(default_factory=dict)
 
 
 def run(asked: Run) -> list[str]:
@@ -73,7 +76,7 @@ def run(asked: Run) -> list[str]:
 
 def _run_question(asked: Run, name: str, environment: dict[str, Any]) -> None:
     question = load(name)
-    for sizes in question.cases[asked.size]:
+    for sizes in (sizes for sizes in question.cases[asked.size] if is_selected(sizes, asked.only)):
         for device in asked.devices:
             setting = Setting(sizes, device, asked.threads, asked.seed, asked.has_peers)
             for side in question.sides(setting):

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.harness.plot import plot_name
 from benchmarks.harness.question import Row
 from benchmarks.harness.registry import load, names, text
-from benchmarks.harness.results import FOLDER, latest, machine, read, sizes_text
+from benchmarks.harness.results import FOLDER, Places, latest, machine, places, read, sizes_text
 from benchmarks.harness.show import cell, digits, duration, markdown_table
 from benchmarks.harness.timing import is_disturbed
 
@@ -27,10 +27,11 @@ def results_page(rows: list[Row], plots: Path, root: Path) -> str:
     for owner in dict.fromkeys(machine(row) for row in rows):
         own = [row for row in rows if machine(row) == owner]
         parts += [f"## {owner}", origin(own)]
+        where = places(own)
         for name in names():
             of_question = [row for row in own if row["question"] == name]
             if of_question:
-                parts += _section(name, of_question, plots / plot_name(name, owner), root)
+                parts += _section(name, of_question, where, plots / plot_name(name, owner), root)
     return "\n\n".join(parts) + "\n"
 
 
@@ -39,7 +40,8 @@ _HEADING = (
     "in `benchmarks/harness/timing.py`. Times are medians with their quartiles. `x` is how many times the time of the "
     "case's first side on the same device (per item) a side takes. `host` is the growth of the process's resident "
     "memory, `device` the peak of allocated GPU memory, `energy` that of the whole device for one call. A disturbed "
-    "time is one during which other processes took the core."
+    "time is one during which other processes took the core. `busy` is how many of several threads worked on average: "
+    "fewer than all where the work is for fewer, or where other processes took cores, which it does not tell apart."
 )
 
 
@@ -54,7 +56,7 @@ def origin(rows: list[Row]) -> str:
     return f"{driver}CPU threads: {threads}; Python {last['python']}, {versions}; commit {commits}."
 
 
-def _section(name: str, rows: list[Row], plot: Path, root: Path) -> list[str]:
+def _section(name: str, rows: list[Row], where: Places, plot: Path, root: Path) -> list[str]:
     question, (asked, rest) = load(name), text(name)
     parts = [f"### {name}: {asked}", rest]
     if plot.exists():
@@ -66,23 +68,30 @@ def _section(name: str, rows: list[Row], plot: Path, root: Path) -> list[str]:
     }
     if len(rows) > 1 and common:
         parts.append("In all cases: " + sizes_text(common) + ".")
-    return [*parts, table(rows, common if len(rows) > 1 else {}, question.is_race)]
+    return [*parts, table(rows, common if len(rows) > 1 else {}, where, question.is_race)]
 
 
-def table(rows: list[Row], common: dict[str, Any], is_race: bool = True) -> str:
-    """Return the table of one question on one machine."""
+def table(rows: list[Row], common: dict[str, Any], where: Places, is_race: bool = True) -> str:
+    """Return the table of one question on one machine.
+
+    Args:
+        rows: Its rows.
+        common: Sizes that are not shown.
+        where: The names of devices, as `places` gives them.
+        is_race: Whether the sides of a case do the same work.
+    """
     keys = [key for key, value in _union(rows).items() if not isinstance(value, dict)]
-    head = ["case", "on", "side", "time", "quartiles", "runs", "a second", "x", "host", "device", "energy", *keys]
+    head = ["case", "on", "side", "time", "quartiles", "runs", "busy", "a second", "x", "host", "device", "energy"]
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         own = {key: value for key, value in row["sizes"].items() if key not in common}
-        groups[sizes_text(own), f"{row['device']}, {row['threads']}"].append(row)
+        groups[sizes_text(own), where[row["device"], row["threads"]]].append(row)
     lines = []
     for (case, device), group in groups.items():
         for row in group:
-            start = ["", ""] if row is not group[0] else [case, device.split(",")[0]]
+            start = ["", ""] if row is not group[0] else [case, device]
             lines.append(start + _cells(row, group[0] if is_race else row, keys))
-    return markdown_table(head, lines)
+    return markdown_table([*head, *keys], lines)
 
 
 def _union(rows: list[Row]) -> dict[str, Any]:
@@ -99,6 +108,7 @@ def _cells(row: Row, first: Row, keys: list[str]) -> list[str]:
         duration(row["median"]) + (" (disturbed)" if is_disturbed(row) else ""),
         f"{duration(row['low'])} to {duration(row['high'])}" if row["runs"] > 1 else "",
         str(row["runs"]),
+        f"{row['busy']:.1f} of {row['threads']}" if row["device"] == "cpu" and row["threads"] > 1 else "",
         f"{digits(1.0 / per_item)} {row['unit']}" if row["count"] > 1 else "",
         times,
         *("" if value is None else f"{value:,.0f} MiB" if value >= 1.0 else "<1 MiB" for value in memory),

@@ -3,7 +3,10 @@
 Time: `torch.utils.benchmark.Timer`, which waits for CUDA before it reads the clock. After a warm-up, runs are repeated
 until their quartiles are within 5 % or the time of the plan is used up; a row keeps each run.
 Disturbance: `busy` is the CPU time of this process over the time that passed, all threads together. Where it is well
-under 1 on a CPU, others had the core: the times are theirs too, tables say so and `compare` draws no conclusion.
+under 1 on a CPU, others had the core: the times are theirs too, tables say so and `compare` draws no conclusion. Of t
+threads no more can be told: at least one of them always has work, so that well under 1 is a disturbance for them too,
+and near t is none; but between 1 and t, work that is done by fewer threads looks like work that lacked cores. Tables
+show `busy` there, and `compare` may take a disturbance for a slowdown, which a second run must confirm.
 Memory: on Linux the peak of the process's resident size while a side was measured (VmHWM, set back before), and by how
 much that exceeds the size before; what the allocator kept from earlier sides hides growth. On CUDA the peak of the
 allocated bytes above those allocated before.
@@ -25,7 +28,7 @@ from benchmarks.harness.energy import energy_joules
 from benchmarks.harness.question import Row, Setting, Side
 
 STEADY = 0.05  # quartile range over median that ends a measurement
-LEAST_BUSY = 0.9  # share of a core below which a side on a CPU was disturbed
+LEAST_BUSY = 0.9  # share of a core below which a side on a CPU was disturbed, whatever its threads
 MOST_KEPT = 100  # runs that a row keeps
 LEAST_METERED = 0.5  # seconds over which a meter of power can be read
 
@@ -54,6 +57,8 @@ def measure(side: Side, setting: Setting, plan: Plan) -> tuple[dict[str, Any], A
         ("last[0] = work()", "pass") if side.fresh is None else ("last[0] = work(state)", "state = fresh()")
     )
     timer = Timer(statement, setup, globals=names, num_threads=setting.threads)
+    if side.warm_up is not None:
+        side.warm_up()
     meters = _Meters(setting)
     if side.is_once:
         seconds, last[0] = _watched(side.work)
@@ -98,7 +103,7 @@ class _Meters:
 
 
 def is_disturbed(row: Row) -> bool:
-    """Return whether others took the core away while a row was measured."""
+    """Return whether others took the core away while a row was measured; with several threads, whether that is sure."""
     return bool(row["device"] == "cpu" and row["busy"] < LEAST_BUSY)
 
 

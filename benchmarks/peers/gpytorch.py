@@ -5,6 +5,7 @@ from typing import Any
 from benchmarks.peers.serve import Arrays, Job, Prepared, plain, serve
 
 BLOCK_ROWS = 2048
+CHOLESKY_UP_TO = 10**6  # observations, which is all there may be
 
 
 def score(job: Job, arrays: Arrays, kernel_class: Any = None) -> Prepared:
@@ -12,8 +13,8 @@ def score(job: Job, arrays: Arrays, kernel_class: Any = None) -> Prepared:
     import gpytorch
     import torch
 
-    kernel = gpytorch.kernels.ScaleKernel((kernel_class or gpytorch.kernels.MaternKernel)(2.5, ard_num_dims=job["d"]))
     X, y, candidates = (torch.from_numpy(arrays[name]).to(job["device"]) for name in ("X", "y", "candidates"))
+    kernel = gpytorch.kernels.ScaleKernel((kernel_class or gpytorch.kernels.MaternKernel)(2.5, ard_num_dims=X.shape[1]))
     likelihood = gpytorch.likelihoods.GaussianLikelihood()
 
     class Model(gpytorch.models.ExactGP):
@@ -34,9 +35,13 @@ def score(job: Job, arrays: Arrays, kernel_class: Any = None) -> Prepared:
         }
     )
     model.eval()
+    # By default GPyTorch solves by conjugate gradients, to a tolerance, beyond 800 observations. Cholesky is exact, as
+    # the other sides are, and several times faster: 5,180 candidates a second instead of 1,120 at 1,000 observations.
+    # KeOps keeps the default: GPyTorch turns to it only beyond that size, and it is meant for iterations.
+    largest = gpytorch.settings.max_cholesky_size.value() if kernel_class else CHOLESKY_UP_TO
 
     def work() -> torch.Tensor:
-        with torch.no_grad():
+        with torch.no_grad(), gpytorch.settings.max_cholesky_size(largest):
             parts = []
             for block in candidates.split(BLOCK_ROWS):
                 posterior = model(block)

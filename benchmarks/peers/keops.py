@@ -1,4 +1,7 @@
-"""KeOps behind GPyTorch: the same model, its covariances computed by KeOps' fused kernels and never stored."""
+"""KeOps behind GPyTorch: the same model, its covariances computed by KeOps' fused kernels and never stored.
+
+GPyTorch turns to KeOps from 800 observations on (its `max_cholesky_size`); with fewer this is GPyTorch itself.
+"""
 
 from benchmarks.peers import gpytorch as plain_gpytorch
 from benchmarks.peers.serve import Arrays, Job, Prepared, serve

@@ -2,7 +2,9 @@
 
 "score" finds the exact 100 best of m scattered candidates; "fit" fits n observations, from four starts, once for each
 n. The map gives how many times faster CUDA was than the CPU of the same machine with the threads of the run; below 1
-the CPU wins. On the CPU, cases of n m beyond 1e9 and fits beyond 3000 observations are left out.
+the CPU wins. On the CPU, cases of n m beyond 3e8 and fits beyond 2000 observations are left out. Its pieces are
+`run crossover --device cpu` and `run crossover --device cuda` on the same machine; their rows are merged by
+concatenation, which two runs into one folder do by themselves.
 """
 
 from collections.abc import Iterator
@@ -15,8 +17,9 @@ from gpbop import GaussianProcess, score
 from gpbop.scoring import as_source
 
 D, CATEGORICAL, NOISE, K = 6, 1, 0.1, 100
-MOST_ON_CPU = 1e9
-FIT_ON_CPU_UP_TO = 3000
+MOST_ON_CPU = 3e8
+FIT_ON_CPU_UP_TO = 2000
+Seconds = dict[tuple[int, int | None], float]  # by n and m; m is None for fits
 
 
 def sides(setting: Setting) -> Iterator[Side | Peer]:
@@ -38,20 +41,30 @@ def sides(setting: Setting) -> Iterator[Side | Peer]:
 
 
 def summary(rows: list[Row]) -> str:
-    """Return the map of speed-ups; a line that says so where there is no GPU."""
-    seconds = {(row["device"], row["sizes"]["n"], row["sizes"]["m"]): row["median"] for row in rows}
-    if not any(device == "cuda" for device, _, _ in seconds):
-        return "This machine has no CUDA device, or none was asked for: there is no map, only the CPU's times."
-    ns = sorted({n for _, n, _ in seconds})
-    ms = sorted({m for _, _, m in seconds if m is not None})
+    """Return a map of speed-ups for each number of CPU threads; a line that says so where a device is missing."""
+    cuda = _seconds([row for row in rows if row["device"] == "cuda"])
+    threads = sorted({row["threads"] for row in rows if row["device"] == "cpu"})
+    if not cuda or not threads:
+        return f"There is no map: of this machine, only times of {'CUDA' if cuda else 'the CPU'} are recorded."
+    own = {count: [row for row in rows if (row["device"], row["threads"]) == ("cpu", count)] for count in threads}
+    maps = (f"(threads: {count}):\n\n{_map(_seconds(of_cpu), cuda)}" for count, of_cpu in own.items())
+    return "\n\n".join(f"CUDA's speed-up over the CPU {text}" for text in maps)
+
+
+def _seconds(rows: list[Row]) -> Seconds:
+    return {(row["sizes"]["n"], row["sizes"]["m"]): row["median"] for row in rows}
+
+
+def _map(cpu: Seconds, cuda: Seconds) -> str:
+    ns = sorted({n for n, _ in cpu | cuda})
+    ms = sorted({m for _, m in cpu | cuda if m is not None})
 
     def entry(n: int, m: int | None) -> str:
-        cpu, cuda = seconds.get(("cpu", n, m)), seconds.get(("cuda", n, m))
-        return "-" if cpu is None or cuda is None else f"{digits(cpu / cuda, 2)}x"
+        has_both = (n, m) in cpu and (n, m) in cuda
+        return f"{digits(cpu[n, m] / cuda[n, m], 2)}x" if has_both else "-"
 
     head = ["n", "fit", *(f"score m={m:,}" for m in ms)]
-    table = markdown_table(head, [[f"{n:,}", entry(n, None), *(entry(n, m) for m in ms)] for n in ns])
-    return f"CUDA's speed-up over the CPU:\n\n{table}"
+    return markdown_table(head, [[f"{n:,}", entry(n, None), *(entry(n, m) for m in ms)] for n in ns])
 
 
 def _cases(ns: list[int], ms: list[int]) -> list[Sizes]:

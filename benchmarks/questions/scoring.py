@@ -4,9 +4,13 @@ Each case has one size of the base case changed. gpbop finds the exact best k of
 `score_all` and a sort, of `part` of them (50 times as many on a GPU), and its row says whether gpbop found the same
 candidates there in the same order (`same_best` of a peer: the same best one). Candidates are scattered (a tensor of
 encoded rows, uniform), a `Sample`, a Parquet file, or a `Grid` of about m configs. Peers score `part` of the
-scattered candidates of six floats, with the same kernel and hyperparameters: BoTorch by
+scattered candidates, whatever m and k are, so they take part where these, the source and the noise are those of the
+base case: in spaces of six and of twelve floats, of none and of three categorical parameters, under every acquisition
+function, and up to 2000 observations. They have the same kernel and hyperparameters: BoTorch by
 `optimize_acqf_discrete` on a SingleTaskGP, GPyTorch and KeOps by an ExactGP in blocks, scikit-learn by
-`predict(return_std=True)`; "BoTorch on gp.model" searches on gpbop's own model.
+`predict(return_std=True)`; "BoTorch on gp.model" searches on gpbop's own model. With categorical parameters they do
+what their users do: BoTorch takes a MixedSingleTaskGP, as it is before a fit, the others one-hot columns, encoded
+beforehand, of lengthscale 1. These are other models with other answers, so only their speed is compared.
 Rates are candidates a second. `dense_share` is the certificate's: multiplications done, as a share of dense scoring.
 """
 
@@ -25,11 +29,17 @@ from benchmarks.problems import fitted, uniform
 from gpbop import GaussianProcess, Grid, Sample, Space, Table, Top, score
 from gpbop.acquisition import UCB_BETA, botorch_acquisition
 from gpbop.acquisition import Question as Asked
+from gpbop.kernels import Columns
+from gpbop.kernels.features import OneHot
 from gpbop.scoring import Source, as_source, score_all
 
 ACQUISITIONS = ["ei", "ucb", "max_variance"]
 CUDA_PART = 50
-USUAL = {"d": 6, "categorical": 0, "noise": 0.1}  # cases that peers take part in
+# Peers take part in these spaces and up to so many observations, where the sizes are the base case's on which the work
+# of a peer for one candidate does not depend.
+PEERS = {"d": [6, 12], "categorical": [0, 3]}
+PEERS_UP_TO = 2000  # observations
+OURS_ALONE = ("source", "m", "k", "noise")
 DENSE_BLOCK = {"cpu": 256, "cuda": 16384}  # rows that suit the cache, and rows that fill the device
 
 
@@ -49,12 +59,14 @@ def sides(setting: Setting) -> Iterator[Side | Peer]:
             return {"same_as_gpbop": find(few).indices == indices}
 
         yield Side("dense", partial(dense, gp, few, sizes, setting.device), few.size, "candidates", values=agrees)
-    if (
-        setting.has_peers
-        and sizes["source"] == "scattered"
-        and all(sizes[key] == usual for key, usual in USUAL.items())
-    ):
+    if setting.has_peers and takes_peers(sizes):
         yield from _peers(gp, uniform(gp.space, part, setting.seed), setting, find(few).indices[0])
+
+
+def takes_peers(sizes: Sizes) -> bool:
+    """Return whether peers take part in a case."""
+    is_base = any(all(sizes[key] == base[key] for key in OURS_ALONE) for base in BASES.values())
+    return is_base and sizes["n"] <= PEERS_UP_TO and all(sizes[key] in usual for key, usual in PEERS.items())
 
 
 def candidates(gp: GaussianProcess, kind: str, m: int, path: Path, seed: int) -> Source:
@@ -98,10 +110,8 @@ def _certificate(top: Top, _: float) -> dict[str, Any]:
 
 
 def _peers(gp: GaussianProcess, X: Tensor, setting: Setting, best: int) -> Iterator[Side | Peer]:
-    def agrees(found: dict[str, Any]) -> dict[str, Any]:
-        return {"same_best": found["best_index"] == best}
-
     choices, acqf = X.to(gp.device), botorch_acquisition(setting.sizes["acquisition"], Asked(gp))
+    columns = gp.factor.form.columns
 
     def search() -> None:
         from botorch.optim import optimize_acqf_discrete
@@ -110,15 +120,27 @@ def _peers(gp: GaussianProcess, X: Tensor, setting: Setting, best: int) -> Itera
             warnings.simplefilter("ignore")
             optimize_acqf_discrete(acqf, q=1, choices=choices)
 
+    def agrees(found: dict[str, Any]) -> dict[str, Any]:
+        return {} if columns.categorical else {"same_best": found["best_index"] == best}
+
     yield Side("BoTorch on gp.model", search, len(X), "candidates")
     z = gp.standardization.standardize(gp.y)
-    arrays = {"X": gp.X, "y": z, "candidates": X, "lengthscale": torch.tensor(list(gp.lengthscales.values()))}
-    job = {"acquisition": setting.sizes["acquisition"], "k": setting.sizes["k"], "beta": UCB_BETA, "d": gp.space.d}
+    job = {"acquisition": setting.sizes["acquisition"], "k": setting.sizes["k"], "beta": UCB_BETA}
     job |= {"outputscale": float(gp.factor.outputscale), "noise": float(gp.factor.noise), "best": float(z.min())}
-    job |= {"mean": float(gp.factor.mean)}
-    peers = [("BoTorch", "botorch"), ("GPyTorch", "gpytorch"), ("KeOps", "keops")]
-    for name, module in [*peers, *([("scikit-learn", "sklearn")] if setting.device == "cpu" else [])]:
+    job |= {"mean": float(gp.factor.mean), "categorical": [column for column, _ in columns.categorical]}
+    encoded = {"X": gp.X, "candidates": choices}
+    onehot = {name: _onehot(columns, part) for name, part in encoded.items()}
+    lengthscales = [gp.lengthscales[gp.space.names[column]] for column in columns.numeric]
+    lengthscales += [1.0] * (onehot["X"].shape[1] - len(lengthscales))
+    peers = [("BoTorch", "botorch", encoded), ("GPyTorch", "gpytorch", onehot), ("KeOps", "keops", onehot)]
+    for name, module, rows in [*peers, *([("scikit-learn", "sklearn", onehot)] if setting.device == "cpu" else [])]:
+        arrays = rows | {"y": z, "lengthscale": z.new_tensor(lengthscales)}
         yield Peer(name, module, "score", job, arrays, len(X), "candidates", agrees)
+
+
+def _onehot(columns: Columns, X: Tensor) -> Tensor:
+    """Return the numeric columns of encoded rows, and a column for each choice of the categorical ones."""
+    return torch.cat([X[:, list(columns.numeric)], OneHot(columns.categorical, X.device)(X)], 1)
 
 
 def _base(n: int, m: int, part: int) -> Sizes:
@@ -126,12 +148,17 @@ def _base(n: int, m: int, part: int) -> Sizes:
     return case | {"noise": 0.1, "part": part}
 
 
+BASES = {
+    "smoke": _base(40, 600, 300) | {"k": 5},
+    "small": _base(300, 20_000, 1000),
+    "full": _base(1000, 1_000_000, 4000),
+}
 SOURCES = ["scattered", "sample", "table", "grid"]
 QUESTION = Question(
     cases={
-        "smoke": sweep(_base(40, 600, 300) | {"k": 5}, source=SOURCES[1:], acquisition=ACQUISITIONS[1:]),
+        "smoke": sweep(BASES["smoke"], source=SOURCES[1:], acquisition=ACQUISITIONS[1:]),
         "small": sweep(
-            _base(300, 20_000, 1000),
+            BASES["small"],
             source=SOURCES,
             acquisition=ACQUISITIONS,
             n=[100, 800],
@@ -142,7 +169,7 @@ QUESTION = Question(
         ),
         "full": [
             *sweep(
-                _base(1000, 1_000_000, 4000),
+                BASES["full"],
                 source=SOURCES,
                 acquisition=ACQUISITIONS,
                 n=[100, 300, 2000, 5000],
@@ -152,7 +179,12 @@ QUESTION = Question(
                 k=[1, 10, 1000],
                 noise=[0.01, 0.5],
             ),
-            *sweep(_base(1000, 1_000_000, 4000) | {"d": 12}, acquisition=ACQUISITIONS, categorical=[3]),
+            *(
+                BASES["full"] | {"acquisition": name, "d": d, "categorical": categorical}
+                for d, categorical in ((12, 0), (12, 3), (6, 3))
+                for name in ACQUISITIONS
+                if (d, name) != (6, "ei")  # it is above
+            ),
         ],
     },
     sides=sides,

@@ -11,7 +11,7 @@ from benchmarks.__main__ import main
 from benchmarks.harness.registry import load, names, text
 from benchmarks.harness.results import read
 
-MODULES = ("question", "show")
+MODULES = ("question", "selection", "show")
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,19 @@ def test_list_names_the_questions(capsys: pytest.CaptureFixture) -> None:
 def test_an_unknown_question_is_named_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"`NAME` must be one of .*; got 'nothing'"):
         main(["run", "ask", "nothing", "--out", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_cases_are_selected_by_their_sizes(tmp_path: Path) -> None:
+    run = ["run", "tell", "--device", "cpu", "--out", str(tmp_path), "--only"]
+    assert main([*run, "n=20"]) == 0
+    assert {row["sizes"]["n"] for row in read(tmp_path)} == {20}
+    assert len(load("tell").cases["small"]) > 1
+
+
+def test_a_size_that_no_question_has_is_named_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="`--only` must name sizes of the run's cases; got 'nothing'"):
+        main(["run", "tell", "scoring", "--out", str(tmp_path), "--only", "m=20000", "nothing=1"])
     assert not list(tmp_path.iterdir())
 
 

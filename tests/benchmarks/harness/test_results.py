@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.harness.results import append, latest, machine, read, sizes_text
+from benchmarks.harness.results import append, latest, machine, places, read, sizes_text
 from tests.benchmarks.rows import row
 
 ROWS = st.lists(
@@ -41,6 +41,12 @@ def test_a_machine_is_its_processor_and_gpu() -> None:
     assert machine({"environment": environment}) == "C"
     assert machine({"environment": environment | {"gpu": "G"}}) == "C + G"
     assert sizes_text({"n": 1, "m": None, "k": "x"}) == "n=1 k=x"
+
+
+def test_a_device_is_named_with_its_threads_where_it_has_rows_of_several_numbers() -> None:
+    one, two, gpu = row(), row(threads=2), row(device="cuda")
+    assert places([one, gpu, one]) == {("cpu", 1): "cpu", ("cuda", 1): "cuda"}
+    assert places([one, gpu, two]) == {("cpu", 1): "cpu x 1", ("cpu", 2): "cpu x 2", ("cuda", 1): "cuda"}
 
 
 def test_nothing_there_is_an_error(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.harness.headline import headline, write_headline_plots
 from benchmarks.harness.plot import swept, write_plots
 from benchmarks.harness.question import Question
-from benchmarks.harness.results import append
+from benchmarks.harness.results import append, places
 from benchmarks.harness.show import duration, markdown_table
 from benchmarks.harness.table import results_page, table, write_page
 from benchmarks.questions.scoring import QUESTION as SCORING
@@ -15,9 +15,22 @@ from tests.benchmarks.rows import row
 
 def test_a_row_is_shown_with_its_ratio_to_the_first_side_per_item() -> None:
     rows = [row(count=100, unit="candidates"), row("dense", (0.5, 0.5, 0.5), count=10, values={"same": True})]
-    first, second = table(rows, {}).splitlines()[2:]
+    first, second = table(rows, {}, places(rows)).splitlines()[2:]
     assert first == "| n=20 | cpu | gpbop | 1 s | 990 ms to 1.01 s | 4 | 100 candidates |  |  |"
     assert second == "|  |  | dense | 500 ms | 500 ms to 500 ms | 3 | 20 calls | 5x | yes |"
+
+
+def test_rows_of_several_numbers_of_threads_are_told_apart(tmp_path: Path) -> None:
+    rows = [row(sizes={"n": n}, threads=threads, busy=threads / 2) for n in (10, 20) for threads in (1, 2)]
+    rows.append(row(question="tell", sizes={"n": 7}))
+    page = results_page(rows, tmp_path, tmp_path)
+    assert "| n=10 | cpu x 1 | gpbop | 1 s (disturbed) | 990 ms to 1.01 s | 4 |  |" in page
+    assert "| n=10 | cpu x 2 | gpbop | 1 s | 990 ms to 1.01 s | 4 | 1.0 of 2 |" in page
+    assert "| n=7 | cpu x 1 |" in page  # another question of the same machine
+    for one in rows:
+        append(tmp_path / f"{one['question']}.jsonl", one)
+    (plot,) = write_plots(tmp_path)
+    assert {"gpbop (cpu x 1)", "gpbop (cpu x 2)"} <= set(re.findall(r">([^<]*)</text>", plot.read_text()))
 
 
 def test_columns_without_entries_are_left_out() -> None:
@@ -55,6 +68,20 @@ def test_the_headline_is_the_base_case(tmp_path: Path) -> None:
     assert "![" not in headline(tmp_path)
     (plot,) = write_headline_plots(tmp_path)  # n is swept, by the row with 7 observations
     assert f"](benchmarks/results/plots/{plot.name})" in headline(tmp_path)
+
+
+def test_the_headline_is_of_the_fewest_threads(tmp_path: Path) -> None:
+    base, path = SCORING.cases["full"][0], tmp_path / "scoring.jsonl"
+    for threads, seconds in ((2, 1.0), (1, 2.0)):
+        for sizes in (base, base | {"n": 7}):
+            scored = {"question": "scoring", "unit": "candidates", "size": "full", "count": 100, "sizes": sizes}
+            append(path, row(times=(seconds,) * 3, threads=threads, **scored))
+    assert "| A CPU | cpu x 1 | ei | gpbop | 50 |" in headline(tmp_path)
+    assert headline(tmp_path).count("gpbop |") == 1
+    assert "CPU threads: 1;" in headline(tmp_path)
+    (plot,) = write_headline_plots(tmp_path)
+    assert "gpbop (cpu x 1)" in plot.read_text()
+    assert "cpu x 2" not in plot.read_text()
 
 
 def test_a_sweep_changes_one_size_at_a_time() -> None:

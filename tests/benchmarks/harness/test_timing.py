@@ -40,6 +40,27 @@ def test_a_search_runs_once() -> None:
     assert (len(calls), measured["runs"]) == (1, 1)
 
 
+def test_a_warm_up_comes_first_and_is_not_measured() -> None:
+    calls = []
+
+    def warm_up() -> None:
+        time.sleep(0.05)
+        calls.append("warm-up")
+
+    side = Side("once", lambda: calls.append("work"), is_once=True, warm_up=warm_up)
+    measured, _ = measure(side, SETTING, PLANS["full"])
+    assert calls == ["warm-up", "work"]
+    assert measured["median"] < 0.05
+
+
+def test_of_several_threads_only_less_than_one_core_is_surely_a_disturbance() -> None:
+    one, several = {"device": "cpu", "threads": 1}, {"device": "cpu", "threads": 4}
+    for threads in (one, several):
+        assert is_disturbed(threads | {"busy": 0.5})
+        assert not is_disturbed(threads | {"busy": 1.0})  # work for one thread, of whatever there are
+    assert not is_disturbed(several | {"busy": 3.9})
+
+
 def test_memory_that_is_taken_is_seen() -> None:
     measured, _ = measure(Side("memory", lambda: torch.ones(2**24)), SETTING, PLANS["smoke"])
     if measured["host_growth_mib"] is None:
