@@ -12,9 +12,9 @@ import torch
 
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
-from gpbop.scoring.cells import Cells
 from gpbop.scoring.contenders import Pool
 from gpbop.scoring.criteria import Criterion
+from gpbop.scoring.descent import Descent
 from gpbop.scoring.early import EarlyStages
 from gpbop.scoring.fused_screening import FusedScreen
 from gpbop.scoring.held import Counts, Held
@@ -28,7 +28,7 @@ from gpbop.scoring.screens import screen_of
 from gpbop.scoring.sources.base import Keep
 from gpbop.scoring.sources.blocks import Block, Strip
 from gpbop.scoring.top import Stage
-from gpbop.scoring.trials import CellTrial, StageTrial
+from gpbop.scoring.trials import StageTrial
 
 # Pivots of the first stage and of the later ones, with the mean (whose full row costs far more than the first pivots)
 # and without. With few training points the first stage takes no more than this share of them where the mean is needed.
@@ -66,9 +66,10 @@ class Cascade:
         self._judge = Judge(criterion)
         self._later = LaterStages(self._judge, self.first, self._projection, later)
         self._early = EarlyStages(criterion, self._projection, self.first)
-        self._early_trial = StageTrial(self._judge, self._early, self._early.costs)
+        # Strips and scattered candidates, which may be what cells leave of strips, take different paths.
+        self._trials = {kind: StageTrial(self._judge, self._early, self._early.costs) for kind in (Strip, Block)}
         square = squared_norm(factor, criterion.dense.rho) if criterion.needs_mean else 0.0
-        self._cell_trial = CellTrial(self._judge, max(square, 0.0) ** 0.5)
+        self._descent = Descent(self._judge, max(square, 0.0) ** 0.5)
         self.candidates, self._nodes = 0, 0
         # Cells and early stages.
         self._counts = Counts.of(1 + len(self._early.costs))
@@ -101,36 +102,31 @@ class Cascade:
         left = self._later.counts.entered[0] - self._later.counts.settled[0]
         if self.first.dtype == torch.float32 and self.candidates >= JUDGED and left > MOST_LEFT * self.candidates:
             self.first = screen_of(self.criterion, self._projection, self.first.r, torch.float64, True)
-            self._cell_trial.forget()
 
     def _parts(self, work: Block | Strip, pool: Pool, counts: Counts) -> Iterator[Block | Strip]:
-        """Return what is left of a strip when its cells were looked at, block by block; anything else as it is."""
-        cells = self._chosen_cells(work, pool) if isinstance(work, Strip) else None
-        if cells is None:
-            yield from work.within(STRIP_PART) if isinstance(work, Strip) else [work]
-            return
-        assert isinstance(work, Strip), "only strips have cells"
-        assert isinstance(self.first, FusedScreen), "cells are for strips"
-        reaching = self._cell_trial.reaching(work, cells, self.first, pool.threshold)
-        places = cells.places(reaching)
-        counts.count(0, len(work), len(places))
-        with self._lock:
-            self._nodes += len(work.index_first) * len(cells.nodes)
-        rows = BLOCK_ROWS[self.device.type]
-        for start in range(0, len(places), rows):
-            yield work.take(places[start : start + rows])
-
-    def _chosen_cells(self, strip: Strip, pool: Pool) -> Cells | None:
-        if not isinstance(self.first, FusedScreen):
-            return None
-        with self._lock:
-            self._early_trial.chosen(strip, pool.threshold)
-            return self._cell_trial.chosen(strip, self.first, pool.threshold, self._early_trial.cost)
+        """Return what is left of a strip when its cells were looked at; a block as it is."""
+        if isinstance(work, Block):
+            yield work
+        elif not isinstance(self.first, FusedScreen):
+            yield from work.within(STRIP_PART)
+        else:
+            costs = (self._trials[kind].cost for kind in (Strip, Block))
+            left = self._descent(work, self.first, pool.threshold, *costs)
+            if left.nodes:
+                counts.count(0, len(work), len(left.strip) if left.places is None else len(left.places))
+                with self._lock:
+                    self._nodes += left.nodes
+            if left.places is None:
+                yield from left.strip.within(STRIP_PART)
+                return
+            rows = BLOCK_ROWS[self.device.type]
+            for start in range(0, len(left.places), rows):
+                yield left.before.take(left.places[start : start + rows])
 
     def _narrowed(self, work: Block | Strip, pool: Pool, counts: Counts) -> Block | Strip:
         """Return what the early stages leave."""
         with self._lock:
-            path = self._early_trial.chosen(work, pool.threshold)
+            path = self._trials[type(work)].chosen(work, pool.threshold)
         for number in path:
             order, bounds = self._early.bounds(number, work)
             which = self._judge(bounds, pool.threshold)

@@ -53,6 +53,8 @@ SMALLEST = {torch.float32: 2.0**-112, torch.float64: 2.0**-1004}
 # Codes of neighbouring columns are joined while they are at most so many: one look-up then serves them all, and a row
 # of the table stays in the first cache.
 JOINED_CODES = 64
+# Second halves under which the more numerous first ones take their place: those fill whole tiles.
+BROAD = 512
 # Sorting pays where so many candidates share all their codes.
 LEAST_GROUP = 256
 
@@ -141,7 +143,12 @@ class FusedScreen(Screen):
             self._second = strip.X_second, second, far
         x_second, h_second = second
         x_first, h_first = self._half(strip.X_first, ~strip.is_second)
-        sums = self._backend.strips(x_first, h_first, x_second, h_second, self._tables)
+        p, q = len(x_first), x_second.shape[1]
+        if q < min(p, BROAD):
+            turned = self._backend.strips(x_second.mT, h_second.mT, x_first.mT, h_first.mT, self._tables)
+            sums = Sums(*(part.view(-1, p).mT.flatten() for part in turned))
+        else:
+            sums = self._backend.strips(x_first, h_first, x_second, h_second, self._tables)
         return self._bounds(sums, far + self._farthest(self._scaled(strip.X_first)) + self._radius)
 
     def _farthest(self, z: Tensor) -> float:

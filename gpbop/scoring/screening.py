@@ -106,6 +106,11 @@ class Screen(ABC):
         """What it computes, for the certificate."""
         return f"{self.r} pivots, {str(self.dtype).removeprefix('torch.')}"
 
+    @property
+    def points(self) -> int:
+        """Number of training points that it reads."""
+        return self._width
+
     def multiplications(self) -> float:
         """Number of multiplications for one candidate."""
         return self._width * (self._features + 2 + 2 * self.alpha.shape[1]) + self.r**2 / 2

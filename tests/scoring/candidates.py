@@ -14,7 +14,7 @@ from gpbop.acquisition import Question, acquisition
 from gpbop.errors import NumericalWarning
 from gpbop.kernels.closed_form import ClosedForm
 from gpbop.kernels.continuous import Smoothness
-from gpbop.scoring import early, later
+from gpbop.scoring import descent, early, later
 from gpbop.scoring.sources.base import Block, Source
 from gpbop.scoring.trials import StageTrial
 from gpbop.surrogate.columns import columns_of
@@ -73,14 +73,15 @@ def process(
 
 @contextmanager
 def all_stages(chosen: int = -1, waiting: int = 1) -> Iterator[None]:
-    """Use stages that pay for large sources only: early ones, as the bits of `chosen` say, and later ones at once."""
+    """Use what pays for large sources only: all cells, the bits of `chosen` of the early stages, later ones at once."""
 
     def path(trial: StageTrial, *_: Any) -> tuple[int, ...]:
         return tuple(number for number in range(len(trial._costs)) if chosen >> number & 1)
 
     few = mock.patch.object(early, "FEW", (1, 3, 9, 20, 60))
     soon = mock.patch.multiple(later, WAITING=waiting, BUILDING=0.0)
-    with few, soon, mock.patch.object(StageTrial, "chosen", path):
+    deep = mock.patch.multiple(descent, WORTH_IT=1e9, LEAST_FIRSTS=1, LEAST_COVARIANCES=0)
+    with few, soon, deep, mock.patch.object(StageTrial, "chosen", path):
         yield
 
 

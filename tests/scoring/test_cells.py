@@ -1,6 +1,7 @@
 """What is said of a cell holds for every candidate in it."""
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -10,10 +11,13 @@ from hypothesis import strategies as st
 
 from gpbop import Categorical, Float, Integer, Ordinal, Space
 from gpbop.acquisition import Question
-from gpbop.scoring.cells import Cells, mean_norm, strides_within
+from gpbop.scoring.cells import Cells, strides_within
 from gpbop.scoring.criteria import criterion
+from gpbop.scoring.partial import squared_norm
+from gpbop.scoring.rounding import DenseRounding
 from gpbop.scoring.screening import Bounds
 from gpbop.scoring.sources.blocks import Strip
+from gpbop.surrogate.factor import Factor
 from tests.scoring.candidates import process
 
 SPACE = Space(
@@ -35,12 +39,17 @@ def strip() -> Strip:
     return Strip(index[:1], index, X[:1], X, is_second, AXES)
 
 
+def cells_of(factor: Factor, strides: Sequence[int]) -> Cells:
+    norm = squared_norm(factor, DenseRounding.of(factor).rho) ** 0.5
+    return Cells.of(strip(), factor, norm, strides)
+
+
 STRIDES = st.tuples(st.integers(1, 12), st.just(1), st.integers(1, 9), st.integers(1, 5))
 
 
 @given(strides=STRIDES)
 def test_every_candidate_is_in_one_cell(strides: tuple[int, ...]) -> None:
-    cells = Cells.of(strip(), process(SPACE, 10).factor, strides)
+    cells = cells_of(process(SPACE, 10).factor, strides)
     everything = cells.places(torch.arange(len(cells.counts)))
     assert everything.sort().values.tolist() == list(range(int(SPACE.size)))
     assert int(cells.counts.sum()) == int(SPACE.size)
@@ -61,7 +70,7 @@ def test_bounds_of_cells_hold(
 ) -> None:
     gp = process(SPACE, 15, noise=noise, lengthscale=lengthscale, smoothness=smoothness, seed=seed, outputscale=2.0)
     whole, asked = strip(), criterion("ucb", Question(gp, direction))
-    cells = Cells.of(whole, gp.factor, strides)
+    cells = cells_of(gp.factor, strides)
     mean, variance = gp.factor.moments(whole.X_second)
     at_nodes = Bounds(mean[cells.nodes].unsqueeze(1), torch.zeros(len(cells.nodes), 1).double(), variance[cells.nodes])
     bounds = cells.bounds(at_nodes, asked)
@@ -75,8 +84,8 @@ def test_bounds_of_cells_hold(
 def test_bounds_of_narrow_cells_are_tight() -> None:
     """A bound that is always wide would hold too: along a smooth parameter it must be worth having."""
     gp, whole = process(SPACE, 40, lengthscale=5.0, smoothness="rbf"), strip()
-    cells = Cells.of(whole, gp.factor, (1, 1, 2, 1))
-    assert mean_norm(gp.factor) * cells.power < 0.1 * float(gp.factor.moments(whole.X_second)[0].std())
+    cells = cells_of(gp.factor, (1, 1, 2, 1))
+    assert cells.norm * cells.power < 0.1 * float(gp.factor.moments(whole.X_second)[0].std())
 
 
 @given(most=st.floats(1e-4, 10.0))
@@ -85,13 +94,13 @@ def test_strides_keep_what_was_asked(most: float) -> None:
     strides = strides_within(whole, factor, most)
     assert strides[1] == 1
     if max(strides) > 1:
-        assert Cells.of(whole, factor, strides).power <= most
+        assert cells_of(factor, strides).power <= most
     wider = strides_within(whole, factor, 4.0 * most)
     assert math.prod(wider) >= math.prod(strides)
 
 
 def test_all_second_halves_of_some_first_halves() -> None:
-    cells = Cells.of(strip(), process(SPACE, 10).factor, (4, 1, 3, 2))
+    cells = cells_of(process(SPACE, 10).factor, (4, 1, 3, 2))
     q, number = int(SPACE.size), len(cells.counts)
     places = cells.places(torch.tensor([0, number + 2]))
     assert set((places // q).tolist()) == {0, 1}
@@ -103,7 +112,7 @@ def test_all_second_halves_of_some_first_halves() -> None:
 def test_the_power_is_the_largest_deviation_from_the_chord(smoothness: str, axis: int, stride: int) -> None:
     factor, whole = process(SPACE, 10, smoothness=smoothness, outputscale=2.0).factor, strip()
     strides = [stride if other == axis else 1 for other in range(len(AXES))]
-    cells = Cells.of(whole, factor, strides)
+    cells = cells_of(factor, strides)
     size, column = AXES[axis]
     rows = whole.X_second[0].repeat(size, 1)
     rows[:, column] = whole.X_second[:, column].unique()

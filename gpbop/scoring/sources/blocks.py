@@ -100,7 +100,7 @@ class Strip:
         """Where it is."""
         return self.index_first.device
 
-    def with_first(self, places: slice) -> "Strip":
+    def with_first(self, places: Tensor | slice) -> "Strip":
         """Return the part with some of the first halves."""
         return replace(self, index_first=self.index_first[places], X_first=self.X_first[places])
 

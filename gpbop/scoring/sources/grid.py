@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from math import prod
+from math import isqrt, prod
 from typing import TypeAlias
 
 import torch
@@ -22,6 +22,8 @@ Constraint: TypeAlias = Callable[[Tensor], Tensor]
 
 # Configs of a second half, at least and at most: whole tiles of lanes, and as many axes for cells as memory allows.
 LEAST_SECOND, MOST_SECOND = 512, 2**15
+# Second halves at most, in units of the square root of all: cells of them are to be ruled out for many first halves.
+BALANCE = 4
 # First halves of a strip at most, and strips at least: enough to share between threads.
 MOST_FIRST, STRIPS = 512, 4
 
@@ -181,9 +183,10 @@ def _second_half(parts: Sequence[_Part]) -> list[_Part]:
     """Choose the parts of a second half, of some thousand configs: numeric ones first, whose levels are neighbours."""
     chosen: list[_Part] = []
     number = 1
+    most = min(MOST_SECOND, BALANCE * isqrt(prod(part.size for part in parts)))
     backwards = list(reversed(parts))
     for part in sorted(backwards, key=lambda part: part.numeric is None):
-        if number < LEAST_SECOND or number * part.size <= MOST_SECOND:
+        if number < LEAST_SECOND or number * part.size <= most:
             chosen.append(part)
             number *= part.size
     return chosen

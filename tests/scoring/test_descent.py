@@ -1,0 +1,127 @@
+"""Cells of several widths rule out what does not reach the threshold, nothing else, and only where that is cheap."""
+
+import math
+from unittest import mock
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from gpbop import Categorical, Float, Space
+from gpbop.acquisition import Question
+from gpbop.kernels.fused import backend
+from gpbop.scoring import descent
+from gpbop.scoring.acceptance import Judge
+from gpbop.scoring.criteria import criterion
+from gpbop.scoring.descent import Descent, Left
+from gpbop.scoring.fused_screening import FusedScreen
+from gpbop.scoring.partial import squared_norm
+from gpbop.scoring.pivoting import Projection
+from gpbop.scoring.sources import Grid
+from gpbop.scoring.sources.blocks import Strip
+from tests.scoring.candidates import process
+
+pytest.importorskip("numba", reason="Numba is not installed")
+SPACE = Space(
+    {
+        "a": Float(0.0, 1.0, step=0.1),
+        "b": Categorical(["x", "y"]),
+        "c": Float(0.0, 1.0, step=0.1),
+        "d": Float(0.0, 1.0, step=0.05),
+        "e": Float(0.0, 1.0, step=0.05),
+    }
+)
+GP = process(SPACE, 60, lengthscale=1.5, noise=1e-2)
+
+
+def strips() -> list[Strip]:
+    pieces = list(Grid(SPACE).pieces(1000))
+    assert all(isinstance(piece, Strip) for piece in pieces)
+    return pieces  # type: ignore[return-value]
+
+
+def descended(name: str, strip: Strip, threshold: float, *, costs: tuple[float, float] = (1.0, 1.0)) -> Left:
+    return descent_of(name)(strip, screen_of(name), threshold, *costs)
+
+
+def screen_of(name: str) -> FusedScreen:
+    asked, fast = criterion(name, Question(GP)), backend("cpu")
+    assert fast is not None
+    return FusedScreen(GP.factor, Projection.of(GP.factor, 30), asked.dense, 30, asked.needs_mean, torch.float64, fast)
+
+
+def descent_of(name: str) -> Descent:
+    asked = criterion(name, Question(GP))
+    return Descent(Judge(asked), squared_norm(GP.factor, asked.dense.rho) ** 0.5)
+
+
+def values(name: str, strip: Strip) -> Tensor:
+    mean, variance = GP.factor.moments(strip.block().X)
+    return criterion(name, Question(GP))(mean.unsqueeze(1), variance)
+
+
+def kept(left: Left) -> Tensor:
+    return left.strip.block().index if left.places is None else left.before.take(left.places).index
+
+
+@settings(max_examples=25)
+@given(
+    name=st.sampled_from(["ei", "ucb", "pi", "max_variance"]),
+    quantile=st.floats(0.0, 1.0),
+    number=st.integers(0, 3),
+    costs=st.tuples(st.floats(0.01, 1.0), st.floats(0.01, 1.0)),
+    worth=st.sampled_from([0.5, 1e9]),
+)
+def test_nothing_that_reaches_the_threshold_is_lost(
+    name: str, quantile: float, number: int, costs: tuple[float, float], worth: float
+) -> None:
+    strip = strips()[number]
+    exact = values(name, strip)
+    threshold = float(exact.quantile(quantile))
+    with mock.patch.multiple(descent, LEAST_FIRSTS=1, LEAST_COVARIANCES=0, WORTH_IT=worth):
+        left = descended(name, strip, threshold, costs=costs)
+    reaching = strip.block().index[exact >= threshold]
+    assert bool(torch.isin(reaching, kept(left)).all())
+    assert bool(torch.isin(kept(left), strip.block().index).all())
+
+
+@pytest.mark.parametrize("name", ["ei", "ucb", "max_variance"])
+def test_most_is_ruled_out_by_few_nodes(name: str) -> None:
+    strip = max(strips(), key=lambda strip: float(values(name, strip).max()))
+    threshold = float(values(name, strip).topk(20).values[-1])
+    with mock.patch.multiple(descent, LEAST_FIRSTS=1, LEAST_COVARIANCES=0):
+        left = descended(name, strip, threshold)
+    assert 0 < left.nodes < 0.5 * len(strip)
+    assert 20 <= len(kept(left)) < 0.5 * len(strip)
+
+
+def test_where_cells_cannot_pay_none_is_computed() -> None:
+    strip = strips()[0]
+    for left in (
+        descended("ei", strip, -torch.inf),
+        descended("ei", strip.with_first(slice(0, 3)), 0.0),
+        descended("ei", strip, 0.0, costs=(1e-6, 1e-6)),
+    ):
+        assert (left.nodes, left.places) == (0, None)
+        assert left.strip is left.before
+
+
+def test_a_level_that_rules_nothing_out_is_the_last_that_costs() -> None:
+    """A threshold that all reach: the levels together cost no more than what there is to do anyway."""
+    strip = strips()[0]
+    left = descended("ucb", strip, float(values("ucb", strip).min()))
+    assert len(kept(left)) == len(strip)
+    assert left.nodes <= 2.0 * len(strip)
+
+
+def test_strips_with_the_same_second_halves_share_their_cells() -> None:
+    way, screen = descent_of("ei"), screen_of("ei")
+    first, second, *_ = strips()
+    assert first.X_second is second.X_second
+    way(first, screen, 0.0, 1.0, 1.0)
+    levels = way._levels[1]
+    way(second, screen, 0.0, 1.0, 1.0)
+    assert way._levels[1] is levels
+    assert [math.prod(cells.shape) for cells in levels] == sorted(math.prod(cells.shape) for cells in levels)
