@@ -1,10 +1,9 @@
 """Is the answer of scoring that of dense float64 scoring: the same candidates in the same order, every time?
 
 An answer is `gpbop.score` for one acquisition function: the best `k` of `m` scattered candidates (and of repeats,
-observed points, and points that hardly differ from the best), the best `k` of a `Grid`, or a batch (of candidates of
-which none hardly differ: there, what a believed point leaves of a variance depends on how it is computed, in its last
-digit). It is wrong if its indices differ anywhere from those of `benchmarks/one_by_one.py`, which computes candidates
-by themselves and knows none of scoring's bounds. `to_dense` is how many candidates no bound ruled out, all functions
+observed points, and points that hardly differ from the best), the best `k` of a `Grid`, or a batch of the scattered
+ones. It is wrong if its indices differ anywhere from those of `benchmarks/one_by_one.py`, which computes candidates by
+themselves and knows none of scoring's bounds. `to_dense` is how many candidates no bound ruled out, all functions
 but thompson (which is dense) together; `dense_share` the mean of their certificates': multiplications done, as a share
 of dense scoring; `cells` how many candidates of a grid were ruled out by the cell.
 
@@ -48,7 +47,7 @@ def sides(setting: Setting) -> Iterator[Side | Peer]:
     asked = Asked(process(sizes, seed, setting.device), sizes["direction"])
     space, grid = asked.gp.space, grid_of(asked.gp.space, sizes["grid"])
     rows = grid.rows(torch.arange(grid.extent, device=asked.gp.device))
-    X, few = scattered(asked, sizes["m"], seed), scattered(asked, min(sizes["m"], BATCHED), seed, copies=0)
+    X, few = (scattered(asked, m, seed) for m in (sizes["m"], min(sizes["m"], BATCHED)))
     some = [name for name in SCORED if name != DRAWN or len(rows) <= MOST_DRAWN]
     batched = SCORED if sizes["batched"] == "all" else sizes["batched"].split()
     yield _side("scattered", asked, as_source(space, X), X, SCORED, sizes["k"], setting.threads)
@@ -127,12 +126,12 @@ def _parameter(kind: str, i: int) -> Parameter:
     return others[kind][turn - 1]
 
 
-def scattered(asked: Asked, m: int, seed: int, copies: int = COPIES) -> Tensor:
+def scattered(asked: Asked, m: int, seed: int) -> Tensor:
     """Return candidates: `m` uniform ones, repeats, observed points, and points that hardly differ from the best."""
     space, X = asked.gp.space, uniform(asked.gp.space, m, seed + 2).to(asked.gp.device)
     with torch.no_grad():
         values = in_blocks({name: acquisition(name, asked) for name in BEST_OF}, X)
-    best = torch.cat([X[each.argmax()].repeat(copies, 1) for each in values.values()])
+    best = torch.cat([X[each.argmax()].repeat(COPIES, 1) for each in values.values()])
     shift = STEP * torch.randn(best.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return torch.cat([X, X[: m // REPEATED], asked.gp.X[:OBSERVED], space.canonicalize(best + shift.to(best))])
 

@@ -2,9 +2,9 @@
 
 A believed point lowers variances and moves no mean, so for every acquisition function that rises with the variance, old
 values are upper bounds of new ones (lazy greedy; Minoux 1978). One pass over the source fills a queue with more
-candidates than are wanted; all others are at most as good as the worst of it was then. After each choice the variances
-of the whole queue fall by a rank-one update, see `gpbop.scoring.queue`, and the next point is the best of the queue for
-as long as it is above that value. Then another pass is made.
+candidates than are wanted, all that may reach a value that is foreseen from a sample; all others are at most as good as
+that. After each choice the variances of the whole queue fall by a rank-one update, see `gpbop.scoring.queue`, and the
+next point is the best of the queue for as long as it is above that value. Then another pass is made, for more.
 
 `pi` above the incumbent rises where the variance falls, so it takes a pass for each point; so does `thompson`, each
 point being the best of a draw of its own.
@@ -20,10 +20,11 @@ from gpbop.scoring.scan import one_core
 from gpbop.scoring.search import Found, Search
 from gpbop.scoring.top import Certificate
 
-# Candidates in the queue, for each one wanted, at least and at most. Variances fall everywhere as points are chosen, so
-# by variance alone a queue is soon used up; others mostly find all their points in one.
-QUEUE_SHARE, LEAST_QUEUE, MOST_QUEUE = 4, 512, 8192
-SHARE_BY_VARIANCE = 32
+# Candidates in the queue, for each one wanted: variances fall everywhere as points are chosen, so by variance alone a
+# queue is soon used up; and how many times as many after it was.
+QUEUE_SHARE, LEAST_QUEUE = 16, 512
+SHARE_BY_VARIANCE = 128
+MORE = 2
 # Share of |value| + 1 by which rounding may lift a value although its variance fell.
 LIFT = 1e-8
 
@@ -41,11 +42,14 @@ def choose_batch(search: Search, question: Question, k: int) -> Found:
     """
     chosen = _Chosen(question)
     certificate: Certificate | None = None
+    share = SHARE_BY_VARIANCE if search.name == "max_variance" else QUEUE_SHARE
     while len(chosen.index) < k:
         before = len(chosen.index)
-        is_lazy = search.name not in ("pi", "thompson")
-        new = _take_lazily(search, chosen, k) if is_lazy else _take_one(search, chosen)
-        certificate = certificate or new
+        is_lazy = search.name not in ("pi", "thompson") and k > 1
+        new = _take_lazily(search, chosen, k, share) if is_lazy else None
+        if new is None or (new.is_complete and len(chosen.index) == before):
+            new = _take_one(search, chosen)  # what was foreseen was too much
+        certificate, share = certificate or new, share * MORE
         if not new.is_complete:
             certificate = replace(certificate, is_complete=False)
         if len(chosen.index) == before or not new.is_complete:
@@ -62,19 +66,16 @@ def _take_one(search: Search, chosen: "_Chosen") -> Certificate:
     return found.certificate
 
 
-def _take_lazily(search: Search, chosen: "_Chosen", k: int) -> Certificate:
+def _take_lazily(search: Search, chosen: "_Chosen", k: int, share: int) -> Certificate:
     """Choose from what a pass leaves for as long as nothing outside it can be better."""
     left = k - len(chosen.index)
-    share = SHARE_BY_VARIANCE if search.name == "max_variance" else QUEUE_SHARE
-    wanted = max(left, LEAST_QUEUE, min(share * left, MOST_QUEUE))
-    question = chosen.question(search.name)
-    queue, threshold, certificate = search.queue(question, wanted, chosen.places(), left)
-    is_everything = len(queue) < wanted
-    floor = -torch.inf if is_everything else threshold + LIFT * (abs(threshold) + 1.0)
+    wanted = max(LEAST_QUEUE, share * left)
+    queue, threshold, certificate = search.queue(chosen.question(search.name), wanted, chosen.places(), left)
+    floor = threshold + LIFT * (abs(threshold) + 1.0) if threshold > -torch.inf else threshold
     with one_core(), torch.no_grad():
-        for number in range(min(left, len(queue))):
-            place, value = queue.best()
-            if value <= floor and number:
+        for _ in range(min(left, len(queue))):
+            place, value = queue.best(lambda: search.value(chosen.question(search.name)))
+            if value <= floor:
                 break
             chosen.add(int(queue.candidates.index[place]), queue.candidates.X[place], value)
             queue.believe(place)

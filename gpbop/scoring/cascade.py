@@ -12,7 +12,7 @@ import torch
 
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
-from gpbop.scoring.contenders import Pool
+from gpbop.scoring.contenders import Pool, Sieve
 from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.descent import Descent
 from gpbop.scoring.early import EarlyStages
@@ -75,7 +75,7 @@ class Cascade:
         self._counts = Counts.of(1 + len(self._early.costs))
         self._lock = Lock()
 
-    def process(self, work: Block | Strip, pool: Pool, workspace: Workspace) -> None:
+    def process(self, work: Block | Strip, pool: Pool | Sieve, workspace: Workspace) -> None:
         """Pass one block through all stages; what is left is in the pool, or waits until `finish`."""
         counts, entered = Counts.of(len(self._counts.entered)), 0
         left: list[Held] = []
@@ -92,7 +92,7 @@ class Cascade:
             self._counts.add(counts)
             self._reconsider()
 
-    def finish(self, pool: Pool) -> None:
+    def finish(self, pool: Pool | Sieve) -> None:
         """Pass what still waits through the later stages."""
         with torch.no_grad():
             self._later.go_on(pool, Workspace())
@@ -103,7 +103,7 @@ class Cascade:
         if self.first.dtype == torch.float32 and self.candidates >= JUDGED and left > MOST_LEFT * self.candidates:
             self.first = screen_of(self.criterion, self._projection, self.first.r, torch.float64, True)
 
-    def _parts(self, work: Block | Strip, pool: Pool, counts: Counts) -> Iterator[Block | Strip]:
+    def _parts(self, work: Block | Strip, pool: Pool | Sieve, counts: Counts) -> Iterator[Block | Strip]:
         """Return what is left of a strip when its cells were looked at; a block as it is."""
         if isinstance(work, Block):
             yield work
@@ -123,7 +123,7 @@ class Cascade:
             for start in range(0, len(left.places), rows):
                 yield left.before.take(left.places[start : start + rows])
 
-    def _narrowed(self, work: Block | Strip, pool: Pool, counts: Counts) -> Block | Strip:
+    def _narrowed(self, work: Block | Strip, pool: Pool | Sieve, counts: Counts) -> Block | Strip:
         """Return what the early stages leave."""
         with self._lock:
             path = self._trials[type(work)].chosen(work, pool.threshold)
@@ -134,7 +134,7 @@ class Cascade:
             work = work.take(which if order is None else order[which])
         return work
 
-    def _bounded(self, work: Block | Strip, pool: Pool, workspace: Workspace) -> Held:
+    def _bounded(self, work: Block | Strip, pool: Pool | Sieve, workspace: Workspace) -> Held:
         """Return the candidates that the first stage leaves."""
         order: torch.Tensor | None = None
         if isinstance(work, Strip) and isinstance(self.first, FusedScreen):

@@ -1,4 +1,4 @@
-"""The candidates that may still be among the best k, and the threshold that all others must reach.
+"""The candidates that may still be among the best, and the threshold that all others must reach.
 
 Notation:
     low, high   bounds of a contender's value, the dense arithmetic's rounding errors included
@@ -50,6 +50,55 @@ class Contenders:
         return Contenders(*(torch.cat(pair) for pair in pairs))
 
 
+class Sieve:
+    """All candidates that may reach a threshold, or of those the ones with the highest bounds; threads may add to it.
+
+    Args:
+        threshold: What candidates must reach.
+        most: How many are kept; where there are more, the threshold rises to the highest bound that was dropped.
+        d: Columns of an encoded point.
+        device: Where the candidates are.
+        without: Positions of candidates that are left out.
+    """
+
+    k = 0
+    wants_values = False
+
+    def __init__(self, threshold: float, most: int, d: int, device: torch.device, without: Tensor) -> None:
+        self.threshold, self.device, self._most, self._without = threshold, device, most, without
+        self._held = _none(d, device)
+        self._lock = Lock()
+
+    def add(self, new: Contenders) -> None:
+        """Add candidates."""
+        new = new.to(self.device)
+        new = new.take(~torch.isin(new.index, self._without))
+        with self._lock:
+            # A block that is begun again, in halves for want of memory, may bring what is already there.
+            self._held = self._held.joined(new.take(~torch.isin(new.index, self._held.index)))
+            if len(self._held) > 2 * self._most:
+                self._trim()
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether anything was added that is still there."""
+        return len(self._held) > 0
+
+    def contenders(self) -> tuple[Contenders, float]:
+        """Return the candidates, and a value that no other candidate exceeds."""
+        with self._lock:
+            self._trim()
+            return self._held, self.threshold
+
+    def _trim(self) -> None:
+        held = self._held.take((self._held.high >= self.threshold).nonzero()[:, 0])
+        if len(held) > self._most:
+            order = held.high.argsort(descending=True)
+            self.threshold = float(held.high[order[self._most]])
+            held = held.take(order[: self._most])
+        self._held = held
+
+
 class Pool:
     """The contenders for the best k; any number of threads may add to it.
 
@@ -62,6 +111,8 @@ class Pool:
         without: Positions of candidates that are left out.
     """
 
+    wants_values = True
+
     def __init__(
         self,
         k: int,
@@ -71,8 +122,7 @@ class Pool:
         without: Tensor | None = None,
     ) -> None:
         self.k, self._value, self._without = k, value, without
-        zeros = torch.zeros(0, dtype=torch.float64, device=device)
-        self._held = Contenders(zeros.long(), zeros.view(0, 1).expand(0, d), zeros, zeros)
+        self._held = _none(d, device)
         self._lock = Lock()
         self.device, self.threshold = device, -torch.inf
 
@@ -99,11 +149,6 @@ class Pool:
     def is_filled(self) -> bool:
         """Whether anything was added that is still there."""
         return len(self._held) > 0
-
-    def contenders(self) -> tuple[Contenders, float]:
-        """Return all that may be among the best k, and a value that no other candidate exceeds."""
-        with self._lock:
-            return self._held, self.threshold
 
     def best(self) -> tuple[Contenders, Tensor]:
         """Return the best k in order: by value, then by index; and their values."""
@@ -135,3 +180,8 @@ class Pool:
             return X.new_empty(0)
         rows, inverse = torch.unique(X, dim=0, return_inverse=True)
         return torch.tensor([self._value(row.unsqueeze(0)) for row in rows], dtype=torch.float64).to(X)[inverse]
+
+
+def _none(d: int, device: torch.device) -> Contenders:
+    zeros = torch.zeros(0, dtype=torch.float64, device=device)
+    return Contenders(zeros.long(), zeros.view(0, 1).expand(0, d), zeros, zeros)

@@ -11,7 +11,7 @@ import torch
 
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
-from gpbop.scoring.contenders import Contenders, Pool
+from gpbop.scoring.contenders import Contenders, Pool, Sieve
 from gpbop.scoring.held import Counts, Held
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.screening import Bounds, Screen
@@ -50,7 +50,7 @@ class LaterStages:
         self.counts = Counts.of(len(pivots) + 2)
         self._lock, self._building = Lock(), Lock()
 
-    def add(self, held: Held | None, entered: int, pool: Pool, workspace: Workspace) -> None:
+    def add(self, held: Held | None, entered: int, pool: Pool | Sieve, workspace: Workspace) -> None:
         """Take over what the first stage left of a block that `entered` it."""
         with self._lock:
             self.counts.count(0, entered, 0 if held is None else len(held))
@@ -60,7 +60,7 @@ class LaterStages:
                 return
         self.go_on(pool, workspace)
 
-    def go_on(self, pool: Pool, workspace: Workspace) -> None:
+    def go_on(self, pool: Pool | Sieve, workspace: Workspace) -> None:
         """Pass all that wait through the stages, and add what is left to the pool."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
@@ -77,14 +77,20 @@ class LaterStages:
         with self._lock:
             self.counts.add(counts)
 
-    def _finish(self, held: Held, pool: Pool, workspace: Workspace, counts: Counts) -> None:
+    def _finish(self, held: Held, pool: Pool | Sieve, workspace: Workspace, counts: Counts) -> None:
         for number in range(len(self._pivots)):
-            screen = self._screen(number, len(held)) if len(held) else None
+            # All pivots take as long as the values.
+            is_worth_it = len(held) and (pool.wants_values or self._pivots[number] < len(self._criterion.factor.L))
+            screen = self._screen(number, len(held)) if is_worth_it else None
             if screen is None:
                 break
             left = self._screened(screen, held, pool, workspace)
             counts.count(1 + number, len(held), len(left))
             held = left
+        if not pool.wants_values:
+            unknown = torch.full_like(held.upper, -torch.inf)
+            pool.add(Contenders(held.places, held.X, unknown, held.upper))
+            return
         counts.count(-1, len(held), 0)
         if not len(held):
             return
@@ -104,7 +110,7 @@ class LaterStages:
                 self._screens[number] = screen
             return screen
 
-    def _screened(self, screen: Screen, held: Held, pool: Pool, workspace: Workspace) -> Held:
+    def _screened(self, screen: Screen, held: Held, pool: Pool | Sieve, workspace: Workspace) -> Held:
         """Return the candidates that a stage leaves, with their new upper bounds."""
         order, bounds = screen(held.X, workspace)
         held = held.take(order)

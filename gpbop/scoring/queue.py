@@ -1,14 +1,18 @@
-"""Candidates whose variances fall as points are believed.
+"""Candidates whose variances fall as points are believed, each computed only when it may be the best.
 
 Notation:
-    V       `n x m` L^-1 k(X, x) of the candidates, for the process before any point of the queue was believed
-    w_t     `m` what the t-th believed point p_t adds:   w_t = (k(p_t, x) - V_p'V - sum_u w_u(p_t) w_u) / d_t,
+    V       L^-1 k(X, x) of a candidate, for the process before any point of the queue was believed
+    w_t     what the t-th believed point p_t adds:   w_t = (k(p_t, x) - V_p'V - sum_u w_u(p_t) w_u) / d_t,
             d_t^2 = v_t(p_t) + noise; it is the row that a Cholesky factor grows by
     v       s - |V|^2 - sum_t w_t^2
 
-The whole queue is updated with matrix products, whose last digits depend on what is computed side by side; so values
-come with bounds on their errors, and where these leave more than one candidate in question, each is computed by itself.
+Values only fall, so an old upper bound holds, be it from the pass that found the candidate or from an earlier choice;
+those with the highest are brought up to date until one is found that no other can exceed (lazy greedy). They are
+computed side by side, by matrix products whose last digits depend on that; so values come with bounds on their errors,
+and where these leave several different candidates, each is computed by itself.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -17,58 +21,117 @@ from gpbop.kernels.features import Features
 from gpbop.scoring.contenders import Contenders
 from gpbop.scoring.criteria import Criterion
 
+# Candidates with the highest bounds that are looked at first.
+FIRST = 64
+
 
 class Queue:
     """Contenders for the next place in a batch.
 
     Args:
         criterion: The acquisition function.
-        contenders: The candidates.
+        contenders: The candidates, with upper bounds of their values.
         most: How many may be chosen.
     """
 
     def __init__(self, criterion: Criterion, contenders: Contenders, most: int) -> None:
         self._criterion, self.candidates = criterion, contenders
         factor = criterion.factor
-        mean, V = factor.solve_rows(contenders.X)
-        self._mean, self._V = mean.reshape(len(contenders), factor.alpha[:1].numel()), V
-        self._variance = factor.outputscale - V.square().sum(0)
+        zeros, self._means = factor.L.new_zeros, factor.alpha[:1].numel()
+        self._uppers, self._is_left = contenders.high.clone(), torch.ones_like(contenders.index, dtype=torch.bool)
         self._features = factor.form.features(contenders.X)
+        # Candidates that were looked at have a slot, with all that is computed of them.
+        self._slot, self._taken = torch.full_like(contenders.index, -1), 0
+        self._known = zeros(0, dtype=torch.long)
+        self._mean, self._V, self._variance, self._W = (
+            zeros(0, self._means),
+            zeros(0, len(factor.L)),
+            zeros(0),
+            zeros(0, most),
+        )
         self._chosen: list[int] = []
-        self._W = V.new_empty(most, len(contenders))
-        self._own_V, self._own_L = V.new_empty(most, len(V)), V.new_zeros(most, most)
+        self._own_V, self._own_L = zeros(most, len(factor.L)), zeros(most, most)
         self._alone: dict[int, tuple[Tensor, Tensor]] = {}
-        # Both this computation and the one that counts may be off, each its own way.
-        self._delta = 2.0 * criterion.dense.mean
+        # Both this computation and the one that counts may be off, each its own way; the more, the more is believed.
+        self._delta, self._rounding = 2.0 * criterion.dense.mean, criterion.dense.believed(most)
 
     def __len__(self) -> int:
         return len(self.candidates)
 
-    def best(self) -> tuple[int, float]:
-        """Return the place and the value of the best candidate; of equal ones that with the lowest index."""
-        error = self._errors()
-        low, high = self._variance - error, self._variance + error
-        values = self._criterion.lower(self._mean, self._delta, low, high)
-        uppers = self._criterion.upper(self._mean, self._delta, low, high)
-        values[self._chosen], uppers[self._chosen] = -torch.inf, -torch.inf
-        open_ = sorted(set((uppers >= values.max()).nonzero()[:, 0].tolist()) - set(self._chosen))
-        index = self.candidates.index
-        value, _, place = min((-self._value(place), int(index[place]), place) for place in open_)
-        return place, -value
+    def best(self, alone: Callable[[], Callable[[Tensor], float]] | None = None) -> tuple[int, float]:
+        """Return the place and the value of the best candidate; of equal ones that with the lowest index.
 
-    def _errors(self) -> Tensor:
-        """Bound how far each variance may be from that of the candidate computed by itself."""
-        return self._criterion.dense.believed(len(self._chosen)).between(self._variance.clamp_min(0.0))
+        Args:
+            alone: Makes the function that gives the value that counts of one candidate, `1 x d`; asked where bounds
+                leave several different ones. If absent, what the queue computes of each by itself counts.
+        """
+        reached = self._refreshed(self._uppers.topk(min(FIRST, len(self))).indices)
+        reached = max(reached, self._refreshed((self._uppers >= reached).nonzero()[:, 0]))
+        places = (self._uppers >= reached).nonzero()[:, 0]
+        rows, inverse = torch.unique(self.candidates.X[places], dim=0, return_inverse=True)
+        if alone is None or len(rows) == 1:
+            values = [self._value(place) for place in places.tolist()]
+        else:
+            value = alone()
+            of_rows = [value(row.unsqueeze(0)) for row in rows]
+            values = [of_rows[row] for row in inverse.tolist()]
+        index = self.candidates.index[places].tolist()
+        best, _, place = min((-v, i, place) for v, i, place in zip(values, index, places.tolist(), strict=True))
+        return place, -best
 
     def believe(self, place: int) -> None:
         """Condition on a candidate as if it had returned its mean."""
         t = len(self._chosen)
         _, V, w = self._by_itself(place)
         scale = (self._variance_of(V, w) + self._criterion.factor.noise).sqrt()
-        row = (self._covariances(place, slice(None)) - V @ self._V - w @ self._W[:t]).div_(scale)
-        self._variance = self._variance - row.square()
-        self._W[t], self._own_V[t], self._own_L[t, :t], self._own_L[t, t] = row, V, w, scale
+        self._own_V[t], self._own_L[t, :t], self._own_L[t, t] = V, w, scale
         self._chosen.append(place)
+        self._is_left[place], self._uppers[place] = False, -torch.inf
+
+    def _refreshed(self, places: Tensor) -> float:
+        """Bring some candidates up to date, and return the greatest of the lower bounds of their values."""
+        self._look_at(places[self._slot[places] < 0])
+        slots = self._slot[places]
+        behind = len(self._chosen) - self._known[slots]
+        self._catch_up(places[behind == 1])
+        self._catch_up(places[behind > 1])
+        variance = self._variance[slots]
+        error = self._rounding.between(variance.clamp_min(0.0))
+        moments = self._mean[slots], self._delta, variance - error, variance + error
+        is_left = self._is_left[places]
+        self._uppers[places] = torch.where(is_left, self._criterion.upper(*moments), -torch.inf)
+        return float(torch.where(is_left, self._criterion.lower(*moments), -torch.inf).max())
+
+    def _look_at(self, places: Tensor) -> None:
+        """Give candidates a slot, for the process before any point was believed."""
+        factor = self._criterion.factor
+        for some in torch.split(places, factor.block_rows()):
+            first, self._taken = self._taken, self._taken + len(some)
+            if self._taken > len(self._known):
+                for name in ("_known", "_mean", "_V", "_variance", "_W"):
+                    kept = getattr(self, name)
+                    more = kept.new_zeros(max(self._taken, 2 * len(kept)) - len(kept), *kept.shape[1:])
+                    setattr(self, name, torch.cat([kept, more]))
+            slots = slice(first, self._taken)
+            mean, V = factor.solve_rows(self.candidates.X[some])
+            self._mean[slots], self._V[slots] = mean.reshape(len(some), self._means), V.mT
+            self._variance[slots] = factor.outputscale - V.square().sum(0)
+            self._slot[some] = torch.arange(first, self._taken, device=some.device)
+
+    def _catch_up(self, places: Tensor) -> None:
+        """Add what the believed points add that candidates do not know of yet."""
+        if not len(places):
+            return
+        slots, t = self._slot[places], len(self._chosen)
+        since = int(self._known[slots].min())
+        new = self._covariances(self._chosen[since:], places) - self._own_V[since:t] @ self._V[slots].mT
+        new -= self._own_L[since:t, :since] @ self._W[slots, :since].mT
+        W = torch.linalg.solve_triangular(self._own_L[since:t, since:t], new, upper=False)
+        # Some may know part of it: that is computed once more, and counted once.
+        is_new = torch.arange(since, t, device=slots.device).unsqueeze(1) >= self._known[slots]
+        self._variance[slots] -= (W * is_new).square_().sum(0)
+        self._W[slots, since:t] = W.mT
+        self._known[slots] = t
 
     def _value(self, place: int) -> float:
         """Compute the value of one candidate by itself."""
@@ -86,12 +149,12 @@ class Queue:
             self._alone[place] = mean.reshape(1, -1), V[:, 0]
         mean, V = self._alone[place]
         t = len(self._chosen)
-        prior = self._covariances(place, self._chosen) - self._own_V[:t] @ V
+        prior = self._covariances(self._chosen, [place])[:, 0] - self._own_V[:t] @ V
         w = torch.linalg.solve_triangular(self._own_L[:t, :t], prior.unsqueeze(1), upper=False)[:, 0]
         return mean, V, w
 
-    def _covariances(self, place: int, others: slice | list[int]) -> Tensor:
-        """Return the prior covariances of one candidate with others."""
+    def _covariances(self, some: list[int], others: Tensor | list[int]) -> Tensor:
+        """Return the prior covariances of candidates with others."""
         factor = self._criterion.factor
-        one, other = self._features.rows(slice(place, place + 1)), Features(*(part[others] for part in self._features))
-        return factor.form.evaluate(factor.theta.unsqueeze(0), one, other).covariance[0, 0]
+        one, other = (Features(*(part[places] for part in self._features)) for places in (some, others))
+        return factor.form.evaluate(factor.theta.unsqueeze(0), one, other).covariance[0]

@@ -5,6 +5,8 @@ be made from its index, some are therefore looked at beforehand, and then the ne
 reach is a bound, so the answer does not depend on them.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -16,6 +18,8 @@ SHARE, LEAST, MOST = 500, 8, 50_000
 # Sources of fewer candidates, for each one that is looked at, are passed without.
 SMALLEST = 8
 ROUNDS = 40
+# Candidates from which a value is foreseen.
+FORESEEN = 4096
 # Levels to go along each parameter; past its last level such a step leads somewhere else, which does no harm.
 STEPS = (1, -1, 5, -5)
 
@@ -54,6 +58,29 @@ def scout(source: Source, criterion: Criterion, k: int, keep: Keep | None, witho
         index = _distinct((known[best.indices].unsqueeze(1) + steps).flatten())
         index = index[(index >= 0) & (index < source.extent)]
     return float(low.topk(k).values[-1]) if len(low) >= k else -torch.inf
+
+
+def foresee(source: Source, criterion: Criterion, wanted: int, keep: Keep | None) -> float:
+    """Return a value that about as many candidates reach as are wanted, from a sample; minus infinity if all may.
+
+    Args:
+        source: The candidates.
+        criterion: The acquisition function.
+        wanted: How many.
+        keep: Which candidates count; None: all.
+    """
+    extent = source.extent
+    if extent is None or extent <= wanted:
+        return -torch.inf
+    if isinstance(source, Indexed):
+        generator = torch.Generator().manual_seed(0)
+        X = source.rows(torch.randint(extent, (FORESEEN,), generator=generator).to(criterion.factor.L.device))
+    else:  # the first ones, which may be better or worse than the others: then there are more or fewer than wanted
+        X = next(source.blocks(FORESEEN, device=criterion.factor.L.device)).X
+    if keep is not None:
+        X = X[keep(X)]
+    place = math.ceil(len(X) * wanted / extent)
+    return float(_low(X, criterion).topk(place).values[-1]) if 0 < place < len(X) else -torch.inf
 
 
 def _distinct(index: Tensor) -> Tensor:

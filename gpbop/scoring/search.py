@@ -12,14 +12,17 @@ from gpbop.acquisition import Question, acquisition
 from gpbop.kernels.profiles import Workspace
 from gpbop.progress import Progress
 from gpbop.scoring.cascade import Cascade
-from gpbop.scoring.contenders import Pool
+from gpbop.scoring.contenders import Pool, Sieve
 from gpbop.scoring.criteria import criterion
 from gpbop.scoring.queue import Queue
 from gpbop.scoring.scan import Work, one_core, scan
-from gpbop.scoring.scouting import scout
+from gpbop.scoring.scouting import foresee, scout
 from gpbop.scoring.sources.base import Keep, Source
 from gpbop.scoring.thompson import SampleScores
 from gpbop.scoring.top import Certificate, Stage
+
+# Candidates of a queue at most, for each one that is wanted: bounds leave more than reach the value that is foreseen.
+ROOM = 64
 
 Works = list[Cascade | SampleScores]
 
@@ -74,45 +77,60 @@ class Search:
             k: How many.
             without: Positions of candidates that are left out.
         """
-        pool, _, certificate = self._searched(question, k, without)
+        works, source, keep = self._works(question)
+        pool = Pool(k, source.space.d, self.value(question), question.gp.device, without)
+        with one_core(), torch.no_grad():
+            if isinstance(works[0], Cascade):
+                pool.raise_threshold(scout(source, works[0].criterion, k, keep, without))
+        certificate = self._through(source, works, pool)
+        if certificate.is_complete and keep is not None and not pool.is_filled:
+            next(self.source.blocks(self.block_rows), None)  # a source that is empty may have something to say
         with one_core(), torch.no_grad():
             best, values = pool.best()
         return Found(best.index, best.X, values, certificate)
 
-    def queue(self, question: Question, k: int, without: Tensor, most: int) -> tuple[Queue, float, Certificate]:
-        """Find candidates with the best k among them, of which `most` may be chosen; otherwise as a call.
+    def queue(self, question: Question, wanted: int, without: Tensor, most: int) -> tuple[Queue, float, Certificate]:
+        """Find about as many of the best candidates as are wanted.
 
+        Args:
+            question: The process and what is asked of it.
+            wanted: How many, more or less.
+            without: Positions of candidates that are left out.
+            most: How many of them may be chosen.
         Returns:
             The candidates, a value that no other candidate exceeds, and how they were found.
         """
-        pool, works, certificate = self._searched(question, k, without)
+        works, source, keep = self._works(question)
         assert isinstance(works[0], Cascade), "draws are chosen one by one"
-        contenders, threshold = pool.contenders()
+        judge, device = works[0].criterion, question.gp.device
         with one_core(), torch.no_grad():
-            return Queue(works[0].criterion, contenders, most), threshold, certificate
+            threshold = foresee(source, judge, wanted, keep)
+        sieve = Sieve(threshold, ROOM * wanted, source.space.d, device, without)
+        certificate = self._through(source, works, sieve)
+        contenders, threshold = sieve.contenders()
+        with one_core(), torch.no_grad():
+            return Queue(judge, contenders, most), threshold, certificate
 
-    def _searched(self, question: Question, k: int, without: Tensor | None) -> tuple[Pool, Works, Certificate]:
-        device = question.gp.device
+    def _works(self, question: Question) -> tuple[Works, Source, Keep | None]:
+        """Return what is to be done on each device, and with what."""
         source, keep = self.source.unfiltered()
         with one_core(), torch.no_grad():
-            works = [self._work(_moved(question, at), keep) for at in (device, *self.devices)]
-            pool = Pool(k, source.space.d, self.value(question), device, without)
-            if isinstance(works[0], Cascade):
-                pool.raise_threshold(scout(source, works[0].criterion, k, keep, without))
+            works = [self._work(_moved(question, at), keep) for at in (question.gp.device, *self.devices)]
+        return works, source, keep
+
+    def _through(self, source: Source, works: Works, pool: Pool | Sieve) -> Certificate:
         is_complete = self._pass(source, works, pool)
         with one_core():
             for work in works:
                 work.finish(pool)
-        if is_complete and keep is not None and not pool.is_filled:
-            next(self.source.blocks(self.block_rows), None)  # a source that is empty may have something to say
-        return pool, works, _certificate(works, is_complete)
+        return _certificate(works, is_complete)
 
     def _work(self, question: Question, keep: Keep | None) -> Cascade | SampleScores:
         if self.name == "thompson":
             return SampleScores(acquisition(self.name, question), keep)
         return Cascade(criterion(self.name, question), keep)
 
-    def _pass(self, source: Source, works: Works, pool: Pool) -> bool:
+    def _pass(self, source: Source, works: Works, pool: Pool | Sieve) -> bool:
         """Let all candidates pass; return whether Ctrl-C did not stop it."""
         processes = [partial(_process, work, pool) for work in works]
         begin, passed = time.monotonic(), 0
@@ -132,7 +150,7 @@ def _moved(question: Question, device: torch.device) -> Question:
     return replace(question, gp=question.gp.to(device), X_pending=None if pending is None else pending.to(device))
 
 
-def _process(work: Cascade | SampleScores, pool: Pool, piece: Work, workspace: Workspace) -> None:
+def _process(work: Cascade | SampleScores, pool: Pool | Sieve, piece: Work, workspace: Workspace) -> None:
     work.process(piece, pool, workspace)
 
 

@@ -6,7 +6,7 @@ import torch
 
 from gpbop.acquisition import Acquisition
 from gpbop.kernels.profiles import Workspace
-from gpbop.scoring.contenders import Contenders, Pool
+from gpbop.scoring.contenders import Contenders, Pool, Sieve
 from gpbop.scoring.held import Counts
 from gpbop.scoring.sources.base import Keep
 from gpbop.scoring.sources.blocks import Block, Strip
@@ -30,7 +30,7 @@ class SampleScores:
         self.candidates = 0
         self._lock = Lock()
 
-    def process(self, work: Block | Strip, pool: Pool, _: Workspace) -> None:
+    def process(self, work: Block | Strip, pool: Pool | Sieve, _: Workspace) -> None:
         """Compute one block."""
         block = work.block() if isinstance(work, Strip) else work
         with torch.no_grad():
@@ -43,7 +43,7 @@ class SampleScores:
             self.candidates += len(work)
             self.counts.count(0, len(work), 0)
 
-    def finish(self, pool: Pool) -> None:
+    def finish(self, pool: Pool | Sieve) -> None:
         """Nothing waits."""
 
     def stages_done(self) -> tuple[Stage, ...]:

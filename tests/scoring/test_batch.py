@@ -39,10 +39,24 @@ def plain_greedy(name: str, question: Question, X: Tensor, k: int) -> list[int]:
 def test_lazy_greedy_is_greedy(name: str, queue: int) -> None:
     gp, X = process(SPACE, 25, noise=1e-2, lengthscale=0.5), points(80)
     expected = plain_greedy(name, Question(gp), X, 8)
-    with mock.patch.multiple(batch, QUEUE_SHARE=1, LEAST_QUEUE=queue):
+    with mock.patch.multiple(batch, QUEUE_SHARE=1, SHARE_BY_VARIANCE=1, LEAST_QUEUE=queue):
         top = score(gp, InMemory(SPACE, X), acquisition=name, k=8, batch=True, threads=1)
     assert top.indices == expected
     assert top.certificate.is_complete
+
+
+@pytest.mark.parametrize("name", ["ei", "max_variance", "ucb"])
+@pytest.mark.parametrize("apart", [1e-12, 1e-10])
+def test_near_copies_are_chosen_as_greedy_chooses_them(name: str, apart: float) -> None:
+    """Where values differ in their last digits, those of dense scoring decide, for every place in the batch."""
+    space = Space({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0)})
+    for seed in range(6):
+        gp = process(space, 3, noise=1e-6, smoothness="rbf", seed=seed)
+        generator = torch.Generator().manual_seed(seed)
+        X = torch.rand(1, 2, generator=generator) + apart * torch.randn(20, 2, generator=generator, dtype=torch.float64)
+        X = X.clamp(0.0, 1.0)
+        top = score(gp, InMemory(space, X), acquisition=name, k=4, batch=True, threads=1, skip_observed=False)
+        assert top.indices == plain_greedy(name, Question(gp), X, 4)
 
 
 @pytest.mark.parametrize("name", ["ei", "max_variance", "ucb"])
@@ -81,7 +95,7 @@ def test_batches_from_a_grid_in_strips(name: str, noise: float) -> None:
     question, source = Question(gp), skip_observed(Grid(space), gp.X)
     for queue in (1, 3, 400):
         with (
-            mock.patch.multiple(batch, QUEUE_SHARE=1, LEAST_QUEUE=queue),
+            mock.patch.multiple(batch, QUEUE_SHARE=1, SHARE_BY_VARIANCE=1, LEAST_QUEUE=queue),
             mock.patch.multiple(grid, LEAST_SECOND=5, MOST_SECOND=25),
             mock.patch.multiple(scouting, SMALLEST=0, SHARE=1),
         ):
@@ -106,7 +120,9 @@ def test_any_batch_is_greedy(data: st.DataObject) -> None:
         seed=data.draw(st.integers(0, 10**6)),
     )
     X, name = points(40, data.draw(st.integers(0, 10**6))), data.draw(st.sampled_from(["ei", "ucb", "max_variance"]))
-    with mock.patch.multiple(batch, QUEUE_SHARE=1, LEAST_QUEUE=data.draw(st.sampled_from([1, 4, 100]))):
+    with mock.patch.multiple(
+        batch, QUEUE_SHARE=1, SHARE_BY_VARIANCE=1, LEAST_QUEUE=data.draw(st.sampled_from([1, 4, 100]))
+    ):
         source = InMemory(SPACE, X.repeat(2, 1))
         top = score(gp, source, acquisition=name, k=6, batch=True, threads=1, skip_observed=False)
     for number, index in enumerate(top.indices):

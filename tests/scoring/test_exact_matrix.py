@@ -52,6 +52,6 @@ def test_the_best_of_a_grid(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", CASES[2::2], ids=name)
 def test_batches(case: dict[str, Any]) -> None:
     asked = Question(process(case))
-    X = scattered(asked, 20, 0, copies=0)
+    X = scattered(asked, 20, 0)
     tops = answers(asked, as_source(asked.gp.space, X), SCORED, 3, is_batch=True)
     assert {name: top.indices for name, top in tops.items()} == batch_of_each(SCORED, asked, X, 3, best_alone)

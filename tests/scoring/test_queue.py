@@ -1,6 +1,7 @@
 """A queue gives each candidate the value it has after all beliefs, and puts the best first, ties by index."""
 
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from gpbop import Categorical, Float, GaussianProcess, Space
 from gpbop.acquisition import Question, acquisition
+from gpbop.scoring import queue
 from gpbop.scoring.contenders import Contenders
 from gpbop.scoring.criteria import MOMENT_CRITERIA, criterion
 from gpbop.scoring.queue import Queue
@@ -27,7 +29,7 @@ def points(m: int, seed: int = 1) -> Tensor:
 def queue_of(gp: GaussianProcess, name: str, X: Tensor, index: Tensor | None = None) -> Queue:
     nothing = X.new_zeros(len(X))
     index = torch.arange(len(X)) if index is None else index
-    return Queue(criterion(name, Question(gp)), Contenders(index, X, nothing, nothing), len(X))
+    return Queue(criterion(name, Question(gp)), Contenders(index, X, nothing, nothing + torch.inf), len(X))
 
 
 @settings(max_examples=20)
@@ -40,9 +42,9 @@ def queue_of(gp: GaussianProcess, name: str, X: Tensor, index: Tensor | None = N
 def test_values_are_those_of_the_process_that_believes(name: str, noise: float, outputscale: float, seed: int) -> None:
     """Up to what the variance's rounding does to them; the best one's is right, and no other one's is above it."""
     gp, X = process(SPACE, 20, noise=noise, outputscale=outputscale, seed=seed), points(60, seed)
-    queue, chosen = queue_of(gp, name, X), list[int]()
+    own, chosen = queue_of(gp, name, X), list[int]()
     for _ in range(8):
-        place, value = queue.best()
+        place, value = own.best()
         function = acquisition(name, Question(gp, X_pending=X[chosen] if chosen else None))
         with torch.no_grad():
             values = torch.cat([function(x.unsqueeze(0)) for x in X])
@@ -50,7 +52,7 @@ def test_values_are_those_of_the_process_that_believes(name: str, noise: float, 
         assert value == pytest.approx(float(values[place]), rel=1e-5, abs=1e-5)
         values[chosen] = -torch.inf
         assert float(values.max()) <= value + 1e-5 * (abs(value) + 1.0)
-        queue.believe(place)
+        own.believe(place)
         chosen.append(place)
 
 
@@ -58,11 +60,49 @@ def test_values_are_those_of_the_process_that_believes(name: str, noise: float, 
 def test_updated_variances_stay_within_their_error(noise: float) -> None:
     """After many beliefs the whole queue is still as near to each candidate computed alone as its bounds assume."""
     gp, X = process(SPACE, 40, noise=noise), torch.cat([points(80), points(80)])
-    queue = queue_of(gp, "max_variance", X)
+    own = queue_of(gp, "max_variance", X)
     for _ in range(60):
-        queue.believe(queue.best()[0])
-    alone = torch.stack([queue._variance_of(*queue._by_itself(place)[1:]) for place in range(len(X))])
-    assert bool(((queue._variance.clamp_min(gp.factor.smallest_variance) - alone).abs() <= queue._errors()).all())
+        own.believe(own.best()[0])
+    own._refreshed(torch.arange(len(X)))
+    found = own._variance[own._slot].clamp_min(gp.factor.smallest_variance)
+    alone = torch.stack([own._variance_of(*own._by_itself(place)[1:]) for place in range(len(X))])
+    assert bool(((found - alone).abs() <= own._rounding.between(found)).all())
+
+
+@pytest.mark.parametrize("name", BELIEVED)
+def test_a_lazy_queue_is_an_eager_one(name: str) -> None:
+    """Candidates that are looked at late, or again after a while, have what those have that always were up to date."""
+    gp, X = process(SPACE, 30), points(400)
+    lazy, eager = queue_of(gp, name, X), queue_of(gp, name, X)
+    with mock.patch.object(queue, "FIRST", 3):
+        for _ in range(30):
+            eager._refreshed(torch.arange(len(X)))
+            place, value = lazy.best()
+            assert (place, value) == eager.best()
+            lazy.believe(place)
+            eager.believe(place)
+    assert lazy._taken <= eager._taken == 400
+    lazy._refreshed(torch.arange(400))
+    eager._refreshed(torch.arange(400))
+    torch.testing.assert_close(lazy._variance[lazy._slot], eager._variance[eager._slot], rtol=1e-8, atol=1e-12)
+
+
+def test_bounds_from_elsewhere_spare_the_look() -> None:
+    gp, X = process(SPACE, 30), points(300)
+    asked = criterion("ucb", Question(gp))
+    values = asked(gp.factor.moments(X)[0].unsqueeze(1), gp.factor.moments(X)[1])
+    lazy = Queue(asked, Contenders(torch.arange(300), X, values - 1.0, values + 1e-6), 5)
+    with mock.patch.object(queue, "FIRST", 4):
+        assert lazy.best()[0] == int(values.argmax())
+    assert lazy._taken < 30
+
+
+def test_where_bounds_leave_several_the_value_that_counts_decides() -> None:
+    gp, X = process(SPACE, 30), points(1).repeat(6, 1)
+    X[:, 0] += 1e-15 * torch.arange(6)
+    favourite = X[4:5]
+    place, value = queue_of(gp, "ei", X).best(lambda: lambda x: 7.0 if torch.equal(x, favourite) else 1.0)
+    assert (place, value) == (4, 7.0)
 
 
 @given(data=st.data())
@@ -70,18 +110,18 @@ def test_ties_go_by_index_not_by_place(data: st.DataObject) -> None:
     """Copies of a point have one value, wherever they stand in the queue."""
     gp, X = process(SPACE, 15), points(4).repeat(5, 1)
     index = torch.tensor(data.draw(st.permutations(range(20))))
-    queue = queue_of(gp, data.draw(st.sampled_from(BELIEVED)), X, index)
-    place, value = queue.best()
+    own = queue_of(gp, data.draw(st.sampled_from(BELIEVED)), X, index)
+    place, value = own.best()
     ties = [int(index[other]) for other in range(20) if torch.equal(X[other], X[place])]
     assert int(index[place]) == min(ties)
-    queue.believe(place)
-    again, lower = queue.best()
+    own.believe(place)
+    again, lower = own.best()
     assert again != place
     assert lower <= value + 1e-12
 
 
 @pytest.mark.parametrize("name", MOMENT_CRITERIA)
 def test_a_queue_may_have_several_means_and_one_candidate(name: Any) -> None:
-    queue = queue_of(process(SPACE, 5), name, points(1))
-    assert len(queue) == 1
-    assert queue.best()[0] == 0
+    own = queue_of(process(SPACE, 5), name, points(1))
+    assert len(own) == 1
+    assert own.best()[0] == 0

@@ -50,7 +50,7 @@ def test_no_answer_of_the_smallest_case_is_wrong() -> None:
 @pytest.mark.parametrize("is_batch", [False, True])
 def test_a_wrong_answer_is_seen(is_batch: bool) -> None:
     asked = Question(process(CASE))
-    X = scattered(asked, 30, 0, copies=0)
+    X = scattered(asked, 30, 0)
     tops = answers(asked, as_source(asked.gp.space, X), ["ei", "ucb", "thompson"], 4, is_batch=is_batch)
     tops["ucb"] = replace(tops["ucb"], indices=[*tops["ucb"].indices[:2], *tops["ucb"].indices[:1:-1]])
     found = compared(asked, X, 4, tops, is_batch=is_batch)
