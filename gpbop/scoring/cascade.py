@@ -108,7 +108,7 @@ class Cascade:
         if isinstance(work, Block):
             yield work
         elif not isinstance(self.first, FusedScreen):
-            yield from work.within(STRIP_PART)
+            yield from work.within(STRIP_PART[self.device.type])
         else:
             costs = (self._trials[kind].cost for kind in (Strip, Block))
             left = self._descent(work, self.first, pool.threshold, *costs)
@@ -117,7 +117,7 @@ class Cascade:
                 with self._lock:
                     self._nodes += left.nodes
             if left.places is None:
-                yield from left.strip.within(STRIP_PART)
+                yield from left.strip.within(STRIP_PART[self.device.type])
                 return
             rows = BLOCK_ROWS[self.device.type]
             for start in range(0, len(left.places), rows):

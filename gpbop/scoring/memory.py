@@ -19,8 +19,8 @@ BLOCKS_ALIVE = 3
 SQUARES = 3
 # Tables of a second half, and sums of each candidate of a part of a strip, while they are made.
 STRIP_TABLES, STRIP_SUMS = 4, 8
-# Candidates of a part of a strip that are evaluated at once.
-STRIP_PART = 2**19
+# Candidates of a part of a strip that are evaluated at once; on a GPU enough for its kernels to be tuned.
+STRIP_PART = {"cpu": 2**19, "cuda": 2**21}
 # Share of the free memory that is used.
 SHARE = 0.5
 
@@ -41,7 +41,9 @@ def needed_bytes(factor: Factor, d: int, rows: int, threads: int) -> int:
     n = len(factor.L)
     dense = min(factor.block_bytes, 8 * BLOCK_ARRAYS * rows * n)
     shared = 8 * SQUARES * n * n + 8 * STRIP_TABLES * n * MOST_TABLE
-    return shared + threads * (8 * STRIP_SUMS * STRIP_PART + 8 * BLOCKS_ALIVE * rows * (d + 1) + dense)
+    return shared + threads * (
+        8 * STRIP_SUMS * STRIP_PART[factor.L.device.type] + 8 * BLOCKS_ALIVE * rows * (d + 1) + dense
+    )
 
 
 def free_bytes(device: torch.device) -> int | None:

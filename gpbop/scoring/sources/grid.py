@@ -21,7 +21,7 @@ from gpbop.space import LARGEST_INDEX, Space
 Constraint: TypeAlias = Callable[[Tensor], Tensor]
 
 # Configs of a second half, at least and at most: whole tiles of lanes, and as many axes for cells as memory allows.
-LEAST_SECOND, MOST_SECOND = 512, 2**15
+LEAST_SECOND, MOST_SECOND = 512, 2**17
 # Second halves at most, in units of the square root of all: cells of them are to be ruled out for many first halves.
 BALANCE = 4
 # First halves of a strip at most, and strips at least: enough to share between threads.
