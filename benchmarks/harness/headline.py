@@ -1,4 +1,4 @@
-"""The README's section: scoring beside its peers, on each machine that ran, with one plot.
+"""The README's section: scoring beside its peers, and the largest grids, on each machine that ran, with one plot.
 
 Where a device of a machine has rows of several numbers of threads, those of the smallest are shown.
 """
@@ -8,11 +8,12 @@ from pathlib import Path
 from benchmarks.harness.plot import draw, plot_name, swept
 from benchmarks.harness.question import Row
 from benchmarks.harness.results import FOLDER, Places, latest, machine, places, read
-from benchmarks.harness.show import digits, markdown_table
+from benchmarks.harness.show import digits, duration, markdown_table
 from benchmarks.harness.table import origin
 from benchmarks.questions.scoring import QUESTION
 
 PANELS = ("n", "m")
+LARGE = 10**8  # configs from which on a grid is shown
 COMMAND = (
     "`python -m benchmarks run scoring --size full --peers`, `python -m benchmarks plot` and "
     "`python -m benchmarks table`"
@@ -54,9 +55,32 @@ def headline(folder: Path = FOLDER) -> str:
         f"returns the exact best {base['k']} of {base['m']:,} candidates, as dense scoring would.",
         markdown_table(head, lines),
         *([f"![Candidates a second](benchmarks/results/plots/{plot.name})"] if plot.exists() else []),
-        f"{COMMAND}; {origin(shown)} All questions and machines: [benchmarks/RESULTS.md](benchmarks/RESULTS.md).",
+        f"{COMMAND}; {origin(shown)}",
+        *_grids(folder),
+        "All questions and machines: [benchmarks/RESULTS.md](benchmarks/RESULTS.md).",
     ]
     return "\n\n".join(parts)
+
+
+def _grids(folder: Path) -> list[str]:
+    """Return what the largest grids took; nothing where none was recorded."""
+    path = folder / "grids.jsonl"
+    rows = [row for row in latest(read(path)) if row["size"] == "full"] if path.exists() else []
+    ours = [row for row in rows if row["side"] == "gpbop" and row["sizes"]["acquisition"] == "ei"]
+    large = [row for row in ours if row["sizes"]["m"] >= LARGE]
+    if not large:
+        return []
+    lines = []
+    for row in sorted(large, key=lambda row: (row["sizes"]["n"], row["count"], -row["median"])):
+        where = places([other for other in rows if machine(other) == machine(row)])[row["device"], row["threads"]]
+        sizes, rate = row["sizes"], digits(row["count"] / row["median"])
+        lines.append([machine(row), where, f"{sizes['n']:,}", f"{row['count']:,}", duration(row["median"]), rate])
+    head = ["machine", "device", "observations", "configs", "time", "configs a second"]
+    return [
+        f"The exact best {large[0]['sizes']['k']} of a whole grid of {large[0]['sizes']['d']} parameters by `ei`:",
+        markdown_table(head, lines),
+        f"`python -m benchmarks run grids --size full`; {origin(large)}",
+    ]
 
 
 def _of_fewest_threads(rows: list[Row]) -> list[Row]:

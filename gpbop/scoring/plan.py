@@ -1,10 +1,10 @@
 """What scoring a source will take: measured on a few of its blocks, and extrapolated."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +22,8 @@ from gpbop.surrogate import GaussianProcess
 
 # Blocks that are timed: some for each thread, so that all are at work.
 BLOCKS_PER_THREAD, LEAST_BLOCKS = 2, 3
-Piece = TypeVar("Piece", Block, Block | Strip)
+# Strips that are left out between two that are timed, at most: making one to leave it out takes time, too.
+MOST_SKIPPED = 64
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def plan(
 
     A few blocks are scored and timed: spread over the source where any of it is at hand (`Grid`, `Sample`, encoded
     rows), else the first ones. Later blocks are cheaper, since more candidates are ruled out once good ones are known:
-    the time is rather too long than too short, but for sources whose blocks differ much.
+    the time is rather too long than too short, but for sources whose blocks differ much, as parts of a large grid do.
 
     Args:
         gp: As for `score`, as are all others.
@@ -129,14 +130,11 @@ def plan(
 
 def _timed(job: Job, blocks: int, k: int, batch: bool = False) -> tuple[float, int]:
     """Return the seconds that some blocks of a job take, and the candidates in them."""
-    part = _Part(job.candidates, blocks)
-    job = replace(job, candidates=part)
+    part = replace(job, candidates=_Part(job.candidates, blocks))
+    search = replace(part.search(), whole=job.candidates)
     start = perf_counter()
-    if batch:
-        choose_batch(job.search(), job.question, k)
-    else:
-        job.search()(job.question, k)
-    return perf_counter() - start, part.passed
+    found = choose_batch(search, job.question, k) if batch else search(job.question, k)
+    return perf_counter() - start, found.certificate.candidates
 
 
 class _Part(Source):
@@ -150,7 +148,6 @@ class _Part(Source):
     def __init__(self, source: Source, count: int) -> None:
         self._source, self._keep = source.unfiltered()
         self._count = count
-        self.passed = 0  # candidates of the last pass, those that are filtered out among them
 
     @property
     @override
@@ -170,7 +167,9 @@ class _Part(Source):
     def pieces(self, rows: int, *, device: Device = None) -> Iterator[Block | Strip]:
         first = next(self._source.pieces(rows, device=device), None)
         if isinstance(first, Strip):
-            yield from self._counted(islice(self._source.pieces(rows, device=device), self._count))
+            strips = -(-(self._source.extent or 0) // len(first))
+            step = min(MOST_SKIPPED, max(1, strips // self._count))
+            yield from islice(self._source.pieces(rows, device=device), 0, self._count * step, step)
         else:
             yield from self.blocks(rows, device=device)
 
@@ -179,15 +178,9 @@ class _Part(Source):
         if isinstance(self._source, Indexed):
             spread = _starts(self._source.extent, rows, self._count)
             parts = (self._source.blocks(rows, device=device, start=start, stop=start + rows) for start in spread)
-            yield from self._counted(chain.from_iterable(parts))
+            yield from chain.from_iterable(parts)
         else:
-            yield from self._counted(islice(self._source.blocks(rows, device=device), self._count))
-
-    def _counted(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
-        self.passed = 0
-        for piece in pieces:
-            yield piece
-            self.passed += len(piece)
+            yield from islice(self._source.blocks(rows, device=device), self._count)
 
     @override
     def configs(self, index: Sequence[int]) -> list[Config]:

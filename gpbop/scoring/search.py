@@ -55,6 +55,7 @@ class Search:
         block_rows: Candidates of a block.
         is_shown: Whether to show a progress bar.
         devices: Where to work, besides where the process is: each takes the next block whenever it is free.
+        whole: What `source` is a part of, from which a threshold is known; `source` itself if absent.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Search:
     block_rows: int
     is_shown: bool
     devices: tuple[torch.device, ...] = ()
+    whole: Source | None = None
 
     def value(self, question: Question) -> Callable[[Tensor], float]:
         """Return the exact value of one candidate, `1 x d`, which everything else is measured by."""
@@ -81,7 +83,7 @@ class Search:
         pool = Pool(k, source.space.d, self.value(question), question.gp.device, without)
         with one_core(), torch.no_grad():
             if isinstance(works[0], Cascade):
-                pool.raise_threshold(scout(source, works[0].criterion, k, keep, without))
+                pool.raise_threshold(scout(self._scouted(source), works[0].criterion, k, keep, without))
         certificate = self._through(source, works, pool)
         if certificate.is_complete and keep is not None and not pool.is_filled:
             next(self.source.blocks(self.block_rows), None)  # a source that is empty may have something to say
@@ -104,12 +106,15 @@ class Search:
         assert isinstance(works[0], Cascade), "draws are chosen one by one"
         judge, device = works[0].criterion, question.gp.device
         with one_core(), torch.no_grad():
-            threshold = foresee(source, judge, wanted, keep)
+            threshold = foresee(self._scouted(source), judge, wanted, keep)
         sieve = Sieve(threshold, ROOM * wanted, source.space.d, device, without)
         certificate = self._through(source, works, sieve)
         contenders, threshold = sieve.contenders()
         with one_core(), torch.no_grad():
             return Queue(judge, contenders, most), threshold, certificate
+
+    def _scouted(self, source: Source) -> Source:
+        return source if self.whole is None else self.whole.unfiltered()[0]
 
     def _works(self, question: Question) -> tuple[Works, Source, Keep | None]:
         """Return what is to be done on each device, and with what."""

@@ -84,6 +84,19 @@ def test_the_headline_is_of_the_fewest_threads(tmp_path: Path) -> None:
     assert "cpu x 2" not in plot.read_text()
 
 
+def test_the_headline_has_the_largest_grids(tmp_path: Path) -> None:
+    scored = {"unit": "candidates", "size": "full"}
+    append(tmp_path / "scoring.jsonl", row(sizes=SCORING.cases["full"][0], question="scoring", **scored))
+    assert "whole grid" not in headline(tmp_path)
+    for m, name in ((10**9, "ei"), (10**6, "ei"), (10**9, "ucb")):
+        sizes = {"acquisition": name, "n": 200, "m": m, "d": 6, "k": 100}
+        append(tmp_path / "grids.jsonl", row(sizes=sizes, question="grids", count=m - 7, times=(2.0,) * 3, **scored))
+    lines = headline(tmp_path).splitlines()
+    assert "The exact best 100 of a whole grid of 6 parameters by `ei`:" in lines
+    assert lines.count("| A CPU | cpu | 200 | 999,999,993 | 2 s | 500,000,000 |") == 1
+    assert not any("999,993 " in line for line in lines if "999,999,993" not in line)
+
+
 def test_a_sweep_changes_one_size_at_a_time() -> None:
     question = Question({}, lambda setting: iter(()))
     sizes = [{"n": 1, "m": 1, "name": "a"}, {"n": 2, "m": 1, "name": "a"}, {"n": 1, "m": 5, "name": "a"}]
