@@ -73,7 +73,7 @@ class Acceptance:
             return None
         bins = bounds.high.clamp_min(0.0).sqrt_().mul_(self._rate).long().clamp_max_(BINS - 1)
         best = torch.add(bounds.delta[:, 0], bounds.mean[:, 0], alpha=self._criterion.sign)
-        return (best >= self._needed[bins]).nonzero()[:, 0]
+        return (~(best < self._needed[bins])).nonzero()[:, 0]  # where there is no number it may be any
 
     def _tabulated(self, threshold: float) -> Tensor:
         """Return for each bin a mean below which no value reaches the threshold."""

@@ -25,8 +25,6 @@ from gpbop.scoring.top import Certificate
 QUEUE_SHARE, LEAST_QUEUE = 16, 512
 SHARE_BY_VARIANCE = 128
 MORE = 2
-# Share of |value| + 1 by which rounding may lift a value although its variance fell.
-LIFT = 1e-8
 
 
 def choose_batch(search: Search, question: Question, k: int) -> Found:
@@ -71,11 +69,10 @@ def _take_lazily(search: Search, chosen: "_Chosen", k: int, share: int) -> Certi
     left = k - len(chosen.index)
     wanted = max(LEAST_QUEUE, share * left)
     queue, threshold, certificate = search.queue(chosen.question(search.name), wanted, chosen.places(), left)
-    floor = threshold + LIFT * (abs(threshold) + 1.0) if threshold > -torch.inf else threshold
     with one_core(), torch.no_grad():
         for _ in range(min(left, len(queue))):
             place, value = queue.best(lambda: search.value(chosen.question(search.name)))
-            if value <= floor:
+            if value <= threshold:
                 break
             chosen.add(int(queue.candidates.index[place]), queue.candidates.X[place], value)
             queue.believe(place)

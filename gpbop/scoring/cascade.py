@@ -107,7 +107,7 @@ class Cascade:
         """Return what is left of a strip when its cells were looked at; a block as it is."""
         if isinstance(work, Block):
             yield work
-        elif not isinstance(self.first, FusedScreen):
+        elif not isinstance(self.first, FusedScreen) or not self.criterion.dense.rho:  # cells need L L' above K
             yield from work.within(STRIP_PART[self.device.type])
         else:
             costs = (self._trials[kind].cost for kind in (Strip, Block))

@@ -45,6 +45,7 @@ class Criterion:
         needs_mean: Whether it reads the mean.
         incumbent: f where more variance means a lower value above f; None where it never does.
         least_variance: Lower bound of every variance, see `variance_floor`.
+        believes: How many more points may be believed while the bounds are to hold.
     """
 
     name: str
@@ -54,11 +55,12 @@ class Criterion:
     needs_mean: bool
     incumbent: float | None
     least_variance: float
+    believes: int = 0
 
     @cached_property
     def dense(self) -> DenseRounding:
         """How far the moments can be off that the factor computes."""
-        return DenseRounding.of(self.factor)
+        return DenseRounding.of(self.factor).believed(self.believes)
 
     @property
     def falls_with_variance(self) -> bool:
@@ -109,12 +111,13 @@ def variance_floor(factor: Factor, observations: int) -> float:
     return 1.0 / (1.0 / float(factor.outputscale) + observations / float(factor.noise))
 
 
-def criterion(name: str, question: Question) -> Criterion:
+def criterion(name: str, question: Question, believes: int = 0) -> Criterion:
     """Build the criterion of an acquisition function.
 
     Args:
         name: One of `MOMENT_CRITERIA`.
         question: The process and what is asked of it.
+        believes: How many more points may be believed while the bounds are to hold.
     Raises:
         AcquisitionError: If it is no function of the moments.
     """
@@ -122,7 +125,7 @@ def criterion(name: str, question: Question) -> Criterion:
         rule = "be one of " + ", ".join(map(repr, MOMENT_CRITERIA))
         raise AcquisitionError(explain("acquisition", rule, repr(name), "Choose one of these names."))
     if name == "noisy_ei":
-        return _noisy_ei(question)
+        return _noisy_ei(question, believes)
     built = acquisition(name, question)
     assert isinstance(built, MomentAcquisition), "all others are functions of mean and variance"
     utility = built.utility
@@ -134,10 +137,10 @@ def criterion(name: str, question: Question) -> Criterion:
 
     incumbent = question.standardized(question.incumbent) if name == "pi" else None
     floor = variance_floor(built.factor, len(question.gp.y) + len(built.factor.L) - len(question.gp.factor.L))
-    return Criterion(name, built.factor, question.sign, function, needs_mean, incumbent, floor)
+    return Criterion(name, built.factor, question.sign, function, needs_mean, incumbent, floor, believes)
 
 
-def _noisy_ei(question: Question) -> Criterion:
+def _noisy_ei(question: Question, believes: int) -> Criterion:
     """Average EI over the same draws of the incumbents as `gpbop.acquisition` uses."""
     draws, values = noiseless_draws(question.gp.factor, NUM_DRAWS, question.seed, question.sign)
     if question.X_pending is not None and len(question.X_pending):
@@ -153,4 +156,4 @@ def _noisy_ei(question: Question) -> Criterion:
         value: Tensor = logmeanexp(each, dim=-1)
         return value
 
-    return Criterion("noisy_ei", draws, question.sign, function, True, None, 0.0)
+    return Criterion("noisy_ei", draws, question.sign, function, True, None, 0.0, believes)

@@ -12,7 +12,8 @@ from torch import Tensor
 from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.cells import Cells, strides_within
 from gpbop.scoring.fused_screening import FusedScreen
-from gpbop.scoring.sources.blocks import Strip
+from gpbop.scoring.memory import STRIP_PART
+from gpbop.scoring.sources.blocks import MOST_TABLE, Strip
 from gpbop.scoring.trials import SCATTERED
 
 # How much looser than the corners the bounds of a level may be, in standardised units of the mean (or, without a mean,
@@ -72,10 +73,10 @@ class Descent:
         ends = whole * count, SCATTERED * scattered * count
         for cells in self._cells(strip, threshold):
             rows = len(found.strip.index_first)
-            if rows < LEAST_FIRSTS or rows * len(cells.nodes) > WORTH_IT * min(ends):
+            is_worth_it = rows * len(cells.nodes) <= WORTH_IT * min(ends)
+            if rows < LEAST_FIRSTS or len(cells.nodes) > MOST_TABLE or not is_worth_it:
                 break
-            bounds = cells.bounds(screen.strip(cells.strip(found.strip)), self._judge.criterion)
-            reaching = self._judge(bounds, threshold)
+            reaching = self._reaching(cells.strip(found.strip), cells, screen, threshold)
             last, count = (cells, reaching), int(cells.counts[reaching % len(cells.counts)].sum())
             kept = found.strip.with_first(torch.unique(reaching // len(cells.counts)))
             found = Left(kept, None, found.strip, found.nodes + rows * len(cells.nodes))
@@ -84,6 +85,15 @@ class Descent:
         if last is None or ends[0] <= ends[1]:
             return found
         return Left(found.strip, last[0].places(last[1]), found.before, found.nodes)
+
+    def _reaching(self, nodes: Strip, cells: Cells, screen: FusedScreen, threshold: float) -> Tensor:
+        """Return the numbers of the cells that may hold a candidate that reaches the threshold."""
+        parts, start = [], 0
+        for part in nodes.within(STRIP_PART[nodes.device.type]):
+            reaching = self._judge(cells.bounds(screen.strip(part), self._judge.criterion), threshold)
+            parts.append(reaching + start * len(cells.counts))
+            start += len(part.index_first)
+        return torch.cat(parts)
 
     def _cells(self, strip: Strip, threshold: float) -> list[Cells]:
         """Return cells of several widths, the widest first; strips with the same second halves share them."""

@@ -13,6 +13,7 @@ from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.contenders import Contenders, Pool, Sieve
 from gpbop.scoring.held import Counts, Held
+from gpbop.scoring.memory import out_of_memory
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.screening import Bounds, Screen
 from gpbop.scoring.screens import screen_of
@@ -67,17 +68,36 @@ class LaterStages:
             self._rounds += 1
         if not waiting:
             return
-        held, first = Held.joined(waiting), max(CHUNK, 2 * pool.k)
-        held = held.take(held.upper.argsort(descending=True))
         counts = Counts.of(len(self.counts.entered))
-        for part in (slice(0, first), slice(first, None)):
-            reaching = held.take(part).reaching(pool.threshold)
-            counts.settled[0] += len(held.take(part)) - len(reaching)
-            self._finish(reaching, pool, workspace, counts)
+        try:
+            held, first = Held.joined(waiting), max(CHUNK, 2 * pool.k)
+            held = held.take(held.upper.argsort(descending=True))
+            for part in (slice(0, first), slice(first, None)):
+                reaching = held.take(part).reaching(pool.threshold)
+                counts.settled[0] += len(held.take(part)) - len(reaching)
+                self._halving(reaching, pool, workspace, counts)
+        except BaseException:  # Ctrl-C among them: they wait on, whatever blocks they are of
+            with self._lock:
+                self._waiting += waiting
+            raise
         with self._lock:
             self.counts.add(counts)
 
+    def _halving(self, held: Held, pool: Pool | Sieve, workspace: Workspace, counts: Counts) -> None:
+        """Finish some candidates; in halves where the device has not enough memory for them."""
+        try:
+            self._finish(held, pool, workspace, counts)
+            return
+        except torch.OutOfMemoryError as error:
+            if len(held) <= 1:
+                raise out_of_memory(held.X.device) from error
+        torch.cuda.empty_cache()
+        cut = len(held) // 2
+        for half in (slice(0, cut), slice(cut, None)):
+            self._halving(held.take(half), pool, workspace, counts)
+
     def _finish(self, held: Held, pool: Pool | Sieve, workspace: Workspace, counts: Counts) -> None:
+        """Pass some candidates through all stages; nothing is added to the pool before all is done."""
         for number in range(len(self._pivots)):
             # All pivots take as long as the values.
             is_worth_it = len(held) and (pool.wants_values or self._pivots[number] < len(self._criterion.factor.L))

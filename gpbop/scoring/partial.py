@@ -26,6 +26,9 @@ from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.rounding import SAFETY, UNIT, DenseRounding, gamma
 from gpbop.surrogate.factor import Factor
 
+# Rows of L of which absolute values are made at a time.
+ROWS = 1024
+
 
 @dataclass(frozen=True)
 class PartialMean:
@@ -80,6 +83,8 @@ def squared_norm(factor: Factor, rho: float) -> float:
     """Bound alpha'K alpha, the squared norm of the mean (but for its constant) in the space of the kernel."""
     n = len(factor.L)
     alpha = factor.alpha.reshape(n, -1)
-    size = factor.L.mT.abs() @ alpha.abs()
+    size = torch.zeros_like(alpha)
+    for rows in torch.split(torch.arange(n, device=alpha.device), ROWS):
+        size += factor.L[rows].abs_().mT @ alpha[rows].abs()
     whole = (factor.L.mT @ alpha).abs() + SAFETY * gamma(n, UNIT[torch.float64]) * size
     return (1.0 + 1e-9) * float(whole.norm()) ** 2 - (1.0 - 1e-9) * rho * float(alpha.norm()) ** 2

@@ -21,6 +21,7 @@ sqrt(s_max), for a row of L has norm sqrt(s_max) at most; it adds |E'y| (2 |M'y|
 M M' another gamma_n |M|^2 |y|^2.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -52,12 +53,15 @@ class Projection:
 
     @staticmethod
     def of(factor: Factor, R: int) -> "Projection":
-        """Choose `R` pivots.   Cost: O(n R^2) and one `n x n` covariance matrix."""
+        """Choose `R` pivots.   Cost: O(n R^2) time, O(n R) memory."""
         L = factor.L
         n, R = len(L), min(R, len(L))
-        K = factor.form.evaluate(factor.theta.unsqueeze(0), factor.features, factor.features).covariance[0]
-        K.diagonal().copy_(L.square().sum(1))
-        order = pivots(K, R)
+        theta, features = factor.theta.unsqueeze(0), factor.features
+
+        def row(p: int) -> Tensor:
+            return factor.form.evaluate(theta, features.rows(slice(p, p + 1)), features).covariance[0, 0]
+
+        order = pivots(L.square().sum(1), row, R)
         rows = L[order[:R]]
         # L[p] = L1 Q: an LQ factorisation never squares the condition number, as a new Cholesky factor would.
         L1 = torch.linalg.qr(rows.mT, mode="r").R.mT
@@ -76,29 +80,30 @@ class Projection:
         return Projection(order, G, defect, sway, (1.0 + LARGEST_DEFECT) * eta if is_small else torch.inf)
 
 
-def pivots(A: Tensor, R: int) -> Tensor:
+def pivots(diagonal: Tensor, row: Callable[[int], Tensor], R: int) -> Tensor:
     """Order points by pivoted Cholesky, as far as the first `R`.
 
     Args:
-        A: `n x n` positive definite matrix.
+        diagonal: `n` elements of a positive definite matrix A.
+        row: Returns the `n` elements of a row of A, whose element on the diagonal is not read.
         R: Number of pivots.
     Returns:
         `n` numbers: the pivots in order, then all others as they stood.
     """
-    n = len(A)
-    left = A.diagonal().clone()
-    C = A.new_empty(R, n)
+    n = len(diagonal)
+    left = diagonal.clone()
+    C = left.new_empty(R, n)
     chosen: list[int] = []
     for j in range(R):
         p = int(left.argmax())
         pivot = left[p]
         if not float(pivot) > 0.0:
             break
-        torch.sub(A[p], C[:j, p] @ C[:j], out=C[j]).div_(pivot.sqrt())
+        torch.sub(row(p), C[:j, p] @ C[:j], out=C[j]).div_(pivot.sqrt())
         left.sub_(C[j].square())
         left[p] = -torch.inf
         chosen.append(p)
-    first = torch.tensor(chosen, dtype=torch.long, device=A.device)
-    rest = torch.ones(n, dtype=torch.bool, device=A.device)
+    first = torch.tensor(chosen, dtype=torch.long, device=left.device)
+    rest = torch.ones(n, dtype=torch.bool, device=left.device)
     rest[first] = False
     return torch.cat([first, rest.nonzero()[:, 0]])

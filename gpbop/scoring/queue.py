@@ -29,7 +29,7 @@ class Queue:
     """Contenders for the next place in a batch.
 
     Args:
-        criterion: The acquisition function.
+        criterion: The acquisition function; it believes `most` points.
         contenders: The candidates, with upper bounds of their values.
         most: How many may be chosen.
     """
@@ -52,8 +52,8 @@ class Queue:
         self._chosen: list[int] = []
         self._own_V, self._own_L = zeros(most, len(factor.L)), zeros(most, most)
         self._alone: dict[int, tuple[Tensor, Tensor]] = {}
-        # Both this computation and the one that counts may be off, each its own way; the more, the more is believed.
-        self._delta, self._rounding = 2.0 * criterion.dense.mean, criterion.dense.believed(most)
+        # Both this computation and the one that counts may be off, each its own way.
+        self._delta, self._rounding = 2.0 * criterion.dense.mean, criterion.dense
 
     def __len__(self) -> int:
         return len(self.candidates)
@@ -67,7 +67,7 @@ class Queue:
         """
         reached = self._refreshed(self._uppers.topk(min(FIRST, len(self))).indices)
         reached = max(reached, self._refreshed((self._uppers >= reached).nonzero()[:, 0]))
-        places = (self._uppers >= reached).nonzero()[:, 0]
+        places = ((self._uppers >= reached) & self._is_left).nonzero()[:, 0]
         rows, inverse = torch.unique(self.candidates.X[places], dim=0, return_inverse=True)
         if alone is None or len(rows) == 1:
             values = [self._value(place) for place in places.tolist()]

@@ -10,7 +10,8 @@ Notation:
     kappa       2-norm bound of |L^-1| |L|, the Bauer-Skeel condition number
     tau         absolute error of one covariance, as a share of the outputscale s
     V, w, v     L^-1 k, the weights K^-1 k of a prediction, and the variance s - |V|^2
-    rho         least noise variance of a training point, less all that K = L L' is off otherwise
+    rho         least noise variance of a training point, less all that K = L L' is off otherwise: a bound of its
+                eigenvalues from below
 
 Where v is small, errors of v are small too: f(x) - w'f(X) has a variance, s - 2 w'k + w'(K - noise) w = v - w'(noise)
 w, which is not negative, and no eigenvalue of K is below rho, so
@@ -37,8 +38,6 @@ UNIT = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
 SAFETY = 1.5
 # Roundings of one profile, see `gpbop.scoring.rows`.
 PROFILE_ROUNDINGS = 12
-# Rows of L L' that are made at a time.
-ROWS = 256
 # Share of the noise under which rho is called small.
 SMALL_RHO = 0.25
 
@@ -70,6 +69,7 @@ class DenseRounding:
         tau: See the head of this file.
         rho: Likewise; zero where no positive bound of it is known.
         most: The bound by kappa, where it serves; else infinity.
+        apart: How far the exact variances may be apart of two ways to believe the same points, as a share of them.
     """
 
     mean: Tensor
@@ -79,15 +79,17 @@ class DenseRounding:
     tau: float
     rho: float
     most: float
+    apart: float = 0.0
 
     @staticmethod
     def of(factor: Factor) -> "DenseRounding":
-        """Bound the errors for one factor.   Cost: O(n^3), that of a product, and maybe of a triangular inverse."""
+        """Bound the errors for one factor.   Cost: O(n^2); where rho is small O(n^3), that of a triangular inverse."""
         unit, n, s = UNIT[torch.float64], len(factor.L), float(factor.outputscale)
         tau, order = covariance_error(factor.form, factor.theta), gamma(n + 2, unit)
         alpha = factor.alpha.reshape(n, -1).abs().sum(0)
         mean = SAFETY * ((tau + order) * s * alpha + 4.0 * unit * (factor.mean.abs() + s * alpha))
-        rho, largest = max(least_noise(factor, tau), 0.0), float(factor.L.square().sum(1).max())
+        rho = max(least_noise(factor, tau), 0.0)
+        largest = max(float(factor.L.square().sum(1).max()), s + float(factor.noise))
         bounds = DenseRounding(mean, n, s, largest, tau, rho, torch.inf)
         if rho < SMALL_RHO * float(factor.noise):
             moved = SAFETY * _moved_at_most(factor, tau, order)
@@ -97,11 +99,15 @@ class DenseRounding:
     def believed(self, points: int) -> "DenseRounding":
         """Return bounds for the same process with more points, believed as by `Factor.believe`.
 
-        Their rows of L come from triangular solves, so L L' is off there by what `least_noise` counts for the product.
+        Their rows of L come from triangular solves, so L L' is off there by what `least_noise` counts for the product;
+        by how much depends on the way they are believed, and w'(L L') w is off by that share of |w|^2 <= v / rho.
         """
+        if not points:
+            return self
         n = self.n + points
         more = SAFETY * n * (gamma(n + 2, UNIT[torch.float64]) * self.largest + self.tau * self.scale)
-        return replace(self, n=n, rho=max(self.rho - more, 0.0), most=(1.0 + points) * self.most)
+        rho = max(self.rho - more, 0.0)
+        return replace(self, n=n, rho=rho, most=torch.inf, apart=2.0 * more / rho if rho else 0.0)
 
     @cached_property
     def _moved(self) -> float:
@@ -119,16 +125,12 @@ class DenseRounding:
         """Bound the errors of computed variances of which the exact ones are at most `v`."""
         if self._moved == torch.inf:
             return torch.full_like(v, self.most)
-        # (sqrt(v) + moved)^2 - v and the sums.
-        return (
-            v.clamp_min(0.0)
-            .sqrt_()
-            .mul_(2.0)
-            .add_(self._moved)
-            .mul_(self._moved)
-            .add_(self._sums)
-            .clamp_max_(self.most)
-        )
+        # (sqrt(v) + moved)^2 - v, the sums, and what sets two ways to believe apart.
+        root = v.clamp_min(0.0).sqrt_()
+        error = root.mul(2.0).add_(self._moved).mul_(self._moved).add_(self._sums)
+        if self.apart:
+            error.addcmul_(root, root, value=self.apart)
+        return error.clamp_max_(self.most)
 
     def between(self, computed: Tensor) -> Tensor:
         """Bound the difference of two computed variances of one candidate, where one of them is given."""
@@ -140,31 +142,25 @@ class DenseRounding:
 
     def least(self, v: float) -> float:
         """Bound computed variances from below of which the exact ones are at least `v`."""
-        if self._moved == torch.inf:
+        if self._moved == torch.inf or self.apart >= 1.0:
             return v - self.most
-        root = max(math.sqrt(v), self._moved)
+        root = max(math.sqrt(v), self._moved / (1.0 - self.apart))
         return max(root * root - float(self.variance(torch.tensor(root * root, dtype=torch.float64))), v - self.most)
 
 
 def least_noise(factor: Factor, tau: float) -> float:
-    """Return rho, or what is left of it that is not positive.
+    """Return rho, or what is left of it that is not positive.   Cost: O(n^2).
 
-    L L' - K is measured: its diagonal is the noise, what is beside it an error, and so is what rounding may hide: the
-    product is off by gamma_n s_max for each pair of points (Cauchy and Schwarz on rows of L), K by tau s.
+    The diagonal of L L' - K is measured: it is the noise, and what else was added. Beside it, L L' is that of K by as
+    much as rounding hides (Higham 2002, theorem 10.3, and 8.5 for rows that were appended): gamma_j+1 s_max for a pair
+    of points i > j (Cauchy and Schwarz on rows of L), in all n^2 u s_max / sqrt(6); and K is off by tau s.
     """
-    L, n = factor.L, len(factor.L)
-    K = factor.form.evaluate(factor.theta.unsqueeze(0), factor.features, factor.features).covariance[0]
-    noise, largest, square = torch.inf, 0.0, 0.0
-    for start in range(0, n, ROWS):
-        rows = slice(start, min(start + ROWS, n))
-        off = L[rows, : rows.stop] @ L[: rows.stop, : rows.stop].mT  # the lower triangle
-        largest = max(largest, float(off.diagonal(start).max()))
-        off.sub_(K[rows, : rows.stop])
-        noise = min(noise, float(off.diagonal(start).min()))
-        off = off.tril_(start - 1)
-        square += 2.0 * float(off.square().sum())
-    hidden = n * (gamma(n + 2, UNIT[torch.float64]) * largest + tau * float(factor.outputscale))
-    return noise - math.sqrt(square) - SAFETY * hidden
+    n, unit = len(factor.L), UNIT[torch.float64]
+    diagonal = factor.L.square().sum(1)
+    most, s = float(diagonal.max()), float(factor.outputscale)
+    hidden = (n + 2) ** 2 / math.sqrt(6.0) * unit * most + n * tau * s
+    # No prior variance is above s; the measured diagonal is off by gamma_n of itself.
+    return float(diagonal.min()) - s - SAFETY * (hidden + gamma(n + 2, unit) * most + tau * s)
 
 
 def _moved_at_most(factor: Factor, tau: float, order: float) -> float:
@@ -181,10 +177,13 @@ def covariance_error(form: ClosedForm, theta: Tensor) -> float:
     """Bound tau: the absolute error of a float64 covariance from differences, as a share of the outputscale.
 
     A distance from differences has a relative error of (F + 6) u, and no covariance moves by more than that share of 1
-    when its distance does (r |dk/dr| <= 1). An exponent q is a sum of C lengthscales and of latent distances; k_h moves
-    by its absolute error, and by at most 1 for the relative error of the latent part (q e^-q <= 1).
+    when its distance does (r |dk/dr| <= 1). Features in [0, 1] are divided by their lengthscales before: they are off
+    by u / l each, of both points, and no covariance moves by more than 0.64 of it (|dk/dr| <= 0.64). An exponent q is
+    a sum of C lengthscales and of latent distances; k_h moves by its absolute error, and by at most 1 for the relative
+    error of the latent part (q e^-q <= 1).
     """
     unit = UNIT[torch.float64]
     gammas = float(theta[form.layout.categorical].neg().exp().sum())
     exponent = (len(form.columns.categorical) + 8) * 2.0 * gammas + 16.0 * len(form.columns.latent)
-    return unit * (form.columns.num_features + 6 + PROFILE_ROUNDINGS + 16 + exponent)
+    scaled = 2.0 * 0.64 * float(theta[form.layout.numeric].neg().exp().norm()) if form.has_numeric else 0.0
+    return unit * (form.columns.num_features + 6 + PROFILE_ROUNDINGS + 16 + exponent + scaled)

@@ -87,9 +87,8 @@ def score(
 def _top(job: Job, found: Found, k: int) -> Top:
     factor, standardization, source = job.question.factor(), job.question.gp.standardization, job.source
     with one_core(), torch.no_grad():
-        moments = [factor.moments(x.unsqueeze(0)) for x in found.X]
-    mean = [float(standardization.restore_mean(mean)) for mean, _ in moments]
-    std = [float(standardization.restore_std(variance.sqrt())) for _, variance in moments]
+        means, variances = factor.moments(found.X)
+    mean, std = standardization.restore_mean(means).tolist(), standardization.restore_std(variances.sqrt()).tolist()
     indices = found.index.tolist()
     certificate = found.certificate
     if certificate.is_complete and len(indices) < k:

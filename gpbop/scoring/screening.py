@@ -128,7 +128,8 @@ class Screen(ABC):
         sway = sway + s * self._square_of_g * error
         lost = sway.mul(projection.defect).add_(2.0 * s * error + s**0.5 * projection.sway).mul_(sway)
         lost.add_(norm, alpha=gamma(self.r + 4, unit) - 1.0).add_(projection.eta * s)
-        high = lost.clamp_max_(0.0).add_(s)
+        # Infinite errors of nothing are no number: then nothing is known.
+        high = lost.nan_to_num_(nan=0.0, posinf=0.0).clamp_max_(0.0).add_(s)
         return high.add_(self.dense.variance(high))
 
 

@@ -102,7 +102,7 @@ class Search:
         Returns:
             The candidates, a value that no other candidate exceeds, and how they were found.
         """
-        works, source, keep = self._works(question)
+        works, source, keep = self._works(question, most)
         assert isinstance(works[0], Cascade), "draws are chosen one by one"
         judge, device = works[0].criterion, question.gp.device
         with one_core(), torch.no_grad():
@@ -116,24 +116,32 @@ class Search:
     def _scouted(self, source: Source) -> Source:
         return source if self.whole is None else self.whole.unfiltered()[0]
 
-    def _works(self, question: Question) -> tuple[Works, Source, Keep | None]:
-        """Return what is to be done on each device, and with what."""
+    def _works(self, question: Question, believes: int = 0) -> tuple[Works, Source, Keep | None]:
+        """Return what is to be done on each device, and with what.
+
+        Args:
+            question: The process and what is asked of it.
+            believes: How many more points may be believed while the bounds are to hold.
+        """
         source, keep = self.source.unfiltered()
         with one_core(), torch.no_grad():
-            works = [self._work(_moved(question, at), keep) for at in (question.gp.device, *self.devices)]
+            works = [self._work(_moved(question, at), keep, believes) for at in (question.gp.device, *self.devices)]
         return works, source, keep
 
     def _through(self, source: Source, works: Works, pool: Pool | Sieve) -> Certificate:
         is_complete = self._pass(source, works, pool)
-        with one_core():
-            for work in works:
-                work.finish(pool)
+        try:
+            with one_core():
+                for work in works:
+                    work.finish(pool)
+        except KeyboardInterrupt:
+            is_complete = False
         return _certificate(works, is_complete)
 
-    def _work(self, question: Question, keep: Keep | None) -> Cascade | SampleScores:
+    def _work(self, question: Question, keep: Keep | None, believes: int) -> Cascade | SampleScores:
         if self.name == "thompson":
             return SampleScores(acquisition(self.name, question), keep)
-        return Cascade(criterion(self.name, question), keep)
+        return Cascade(criterion(self.name, question, believes), keep)
 
     def _pass(self, source: Source, works: Works, pool: Pool | Sieve) -> bool:
         """Let all candidates pass; return whether Ctrl-C did not stop it."""

@@ -29,7 +29,7 @@ def points(m: int, seed: int = 1) -> Tensor:
 def queue_of(gp: GaussianProcess, name: str, X: Tensor, index: Tensor | None = None) -> Queue:
     nothing = X.new_zeros(len(X))
     index = torch.arange(len(X)) if index is None else index
-    return Queue(criterion(name, Question(gp)), Contenders(index, X, nothing, nothing + torch.inf), len(X))
+    return Queue(criterion(name, Question(gp), len(X)), Contenders(index, X, nothing, nothing + torch.inf), len(X))
 
 
 @settings(max_examples=20)
@@ -89,7 +89,7 @@ def test_a_lazy_queue_is_an_eager_one(name: str) -> None:
 
 def test_bounds_from_elsewhere_spare_the_look() -> None:
     gp, X = process(SPACE, 30), points(300)
-    asked = criterion("ucb", Question(gp))
+    asked = criterion("ucb", Question(gp), 5)
     values = asked(gp.factor.moments(X)[0].unsqueeze(1), gp.factor.moments(X)[1])
     lazy = Queue(asked, Contenders(torch.arange(300), X, values - 1.0, values + 1e-6), 5)
     with mock.patch.object(queue, "FIRST", 4):

@@ -14,7 +14,7 @@ from gpbop.acquisition import Question
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.criteria import MOMENT_CRITERIA, criterion, variance_floor
 from gpbop.scoring.pivoting import Projection, pivots
-from gpbop.scoring.rounding import DenseRounding
+from gpbop.scoring.rounding import DenseRounding, covariance_error
 from gpbop.scoring.rows import KernelRows
 from gpbop.scoring.screening import TiledScreen
 from tests.scoring import extended
@@ -97,6 +97,18 @@ def test_bounds_are_of_use_where_there_is_almost_no_noise(d: int) -> None:
     assert float((bounds.high / variance[order]).max()) < 1.5
 
 
+@pytest.mark.parametrize("lengthscale", [1e-3, 1e-2, 1.0])
+@pytest.mark.parametrize("smoothness", ["matern52", "matern32", "rbf"])
+def test_covariances_are_within_tau(lengthscale: float, smoothness: Any) -> None:
+    for d in (1, 3):
+        space = Space({f"x{i}": Float(0.0, 1.0) for i in range(d)})
+        factor = process(space, 60, lengthscale=lengthscale, smoothness=smoothness).factor
+        near = (candidates(process(space, 60), 0)[:8] + 0.3 * lengthscale).clamp(0.0, 1.0)
+        X = torch.cat([candidates(process(space, 60), 1), near])
+        error = numpy.abs(factor.rows(X).numpy() - extended.covariances(factor, X)).max()
+        assert float(error) <= covariance_error(factor.form, factor.theta) * float(factor.outputscale)
+
+
 @given(gp=processes(), seed=st.integers(0, 10**6), profile=st.sampled_from(PROFILES))
 def test_covariance_rows_are_within_their_bound(gp: GaussianProcess, seed: int, profile: torch.dtype) -> None:
     X, factor = candidates(gp, seed), gp.factor
@@ -145,8 +157,9 @@ def test_partial_variances_close_in_on_the_variance() -> None:
 
 def test_pivots_take_the_largest_remaining_variance() -> None:
     A = torch.tensor([[1.0, 0.99, 0.0], [0.99, 1.0, 0.0], [0.0, 0.0, 0.9]], dtype=torch.float64)
-    assert pivots(A, 2).tolist() == [0, 2, 1]
-    assert pivots(torch.ones(3, 3, dtype=torch.float64), 3).tolist() == [0, 1, 2]
+    assert pivots(A.diagonal(), A.__getitem__, 2).tolist() == [0, 2, 1]
+    ones = torch.ones(3, 3, dtype=torch.float64)
+    assert pivots(ones.diagonal(), ones.__getitem__, 3).tolist() == [0, 1, 2]
 
 
 @given(gp=processes())

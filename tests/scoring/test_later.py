@@ -1,0 +1,75 @@
+"""Candidates that wait for company are never lost: not for want of memory, and not for Ctrl-C."""
+
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+
+from gpbop import Float, Space
+from gpbop.acquisition import Question
+from gpbop.errors import DeviceError
+from gpbop.scoring import later, score
+from gpbop.scoring.later import LaterStages
+from tests.scoring.candidates import InMemory, plain_order, process
+
+SPACE = Space({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0)})
+GP = process(SPACE, 60, lengthscale=0.5)
+X = torch.rand(2000, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+ORDER = plain_order("ei", Question(GP), X)[0]
+
+
+def failing(error: type[BaseException], when: Any) -> Any:
+    """Return `_finish` that fails when `when` says so of the number of its call and of candidates."""
+    finish, calls = LaterStages._finish, 0
+
+    def fails(self: LaterStages, held: Any, *rest: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if when(calls, len(held)):
+            raise error
+        finish(self, held, *rest)
+
+    return mock.patch.object(LaterStages, "_finish", fails)
+
+
+def found(**options: Any) -> Any:
+    with mock.patch.object(later, "WAITING", 100):
+        return score(GP, InMemory(SPACE, X), k=20, block_rows=100, skip_observed=False, **options)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("call", [1, 6, 9, 11])
+def test_out_of_memory_once(call: int, threads: int) -> None:
+    with failing(torch.OutOfMemoryError, lambda calls, held: calls == call and held > 1):
+        top = found(threads=threads)
+    assert top.indices == ORDER[:20]
+    assert top.certificate.is_complete
+    assert sum(stage.settled for stage in top.certificate.stages) == len(X)
+
+
+def test_room_for_few_at_a_time() -> None:
+    with failing(torch.OutOfMemoryError, lambda calls, held: held > 7):
+        assert found(threads=1).indices == ORDER[:20]
+
+
+def test_no_room_for_one() -> None:
+    with failing(torch.OutOfMemoryError, lambda calls, held: held > 0), pytest.raises(DeviceError, match="memory"):
+        found(threads=1)
+
+
+@pytest.mark.parametrize("call", [6, 9, 11])
+def test_ctrl_c(call: int) -> None:
+    """What the blocks before left is there, and all of it counts."""
+    with failing(KeyboardInterrupt, lambda calls, held: calls == call):
+        top = found(threads=1)
+    assert not top.certificate.is_complete
+    # The block that was interrupted does not count yet, but what it left is among them.
+    assert top.indices == [index for index in ORDER if index < top.certificate.candidates + 100][:20]
+
+
+def test_ctrl_c_at_the_end() -> None:
+    late = mock.patch.multiple(later, IMPATIENT=0, WAITING=10**6)
+    with late, failing(KeyboardInterrupt, lambda calls, held: True):
+        top = score(GP, InMemory(SPACE, X), k=20, block_rows=100, skip_observed=False, threads=1)
+    assert not top.certificate.is_complete
