@@ -6,8 +6,8 @@ traffic of memory and its exponentials take at these rates; `of_limit` is that f
 more than four times its floor is bound by overhead: launches, Python, operations on small blocks. Counted are
 
 - kernel rows: 3 F + 10 operations and an exponential for each of m x n covariances, written once;
-- screening (`score`): for `screened` candidates one covariance row each (as above, never written), a product with
-  alpha, and the certificate's share of the dense multiplications;
+- screening, the first stage of `score` that reads all observations: for each of `screened` candidates a covariance row
+  (as above, never written), its product with alpha, and r^2 operations for the first r pivots;
 - dense moments: kernel rows, and the triangular solve of n^2 operations a candidate;
 - Cholesky: n^3 / 3 operations; the matrix read and written once;
 - likelihood and gradient: kernel rows, Cholesky, the inverse (2 n^3 / 3), and 2 n^2 (F + 2) for the gradient.
@@ -22,13 +22,16 @@ from benchmarks.harness.ceilings import Cost, ceilings
 from benchmarks.harness.question import Peer, Question, Row, Setting, Side, Sizes
 from benchmarks.harness.show import digits
 from benchmarks.problems import fitted, uniform
-from gpbop import GaussianProcess, score
+from gpbop import GaussianProcess
+from gpbop.acquisition import Question as Asked
 from gpbop.kernels.profiles import Workspace
-from gpbop.scoring import as_source
+from gpbop.scoring.cascade import Cascade
+from gpbop.scoring.criteria import criterion
+from gpbop.scoring.memory import BLOCK_ROWS
 from gpbop.surrogate.marginal_likelihood import NegativeLogPosterior, TrainingData
 from gpbop.surrogate.priors import ThetaPrior
 
-NOISE, K = 0.1, 100
+NOISE = 0.1
 PROFILE_FLOPS = 10.0
 NUMBER = 8.0  # bytes
 
@@ -70,13 +73,19 @@ def _ceilings(setting: Setting, *_: object) -> dict[str, dict[str, float]]:
 
 
 def _screening(gp: GaussianProcess, setting: Setting, row_flops: float) -> Side:
-    n, m = setting.sizes["n"], setting.sizes["screened"]
-    X = uniform(gp.space, m, setting.seed).to(gp.device)
-    source = as_source(gp.space, X)
-    find = partial(score, gp, source, acquisition="ei", k=min(K, m), threads=setting.threads, progress=False)
-    share = find().certificate.dense_share
-    flops = m * n * (row_flops + 2.0) + share * m * n * float(n)
-    return Side("screening", find, m, "candidates", cost=Cost(flops, NUMBER * X.numel(), float(m * n)))
+    n, m, workspace = setting.sizes["n"], setting.sizes["screened"], Workspace()
+    blocks = uniform(gp.space, m, setting.seed).to(gp.device).split(BLOCK_ROWS[setting.device])
+    with torch.no_grad():
+        first = Cascade(criterion("ei", Asked(gp))).first
+
+    def screen() -> None:
+        with torch.no_grad():
+            for block in blocks:
+                first(block, workspace)
+
+    flops = m * (n * (row_flops + 2.0) + float(first.r**2))
+    cost = Cost(flops, NUMBER * m * (gp.space.d + 3.0), float(m * n), first.dtype)
+    return Side("screening", screen, m, "candidates", cost=cost)
 
 
 def _likelihood(gp: GaussianProcess, n: int, d: int, row_flops: float) -> Side:
