@@ -100,7 +100,7 @@ def _fixed(panels: dict[str, list[Row]]) -> str:
 
 def _label(row: Row, key: str, question: Question, where: Places) -> str:
     """Return what tells the line of a row apart; the size of its panel does not."""
-    told_apart = [str(row["sizes"][name]) for name in question.lines if name != key]
+    told_apart = [sizes_text({name: row["sizes"][name]}) for name in question.lines if name != key]
     return " ".join([row["side"], *told_apart, f"({where[row['device'], row['threads']]})"])
 
 
@@ -121,11 +121,16 @@ def _panel(axis: Any, key: str, lines: dict[str, list[Row]], height: str, colors
     axis.set(xlabel=key, yscale="log")
     if ticks[0] > 0:
         axis.set_xscale("log")
-    axis.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
+    axis.set_xticks(ticks, [_tick(tick) for tick in ticks])
     axis.set_xticks([], minor=True)
     axis.set_ylabel("seconds" if height == "seconds" else f"{rows[0]['unit']} a second")
     axis.grid(alpha=0.3)
     return shown
+
+
+def _tick(size: float) -> str:
+    """Return a size in a few letters: those of grids stand close together."""
+    return f"{size:,g}" if size < 10_000 else f"{size:.3g}".replace("e+0", "e").replace("e+", "e")
 
 
 def heights(row: Row, y: str) -> tuple[float, float, float]:
