@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -54,6 +54,7 @@ def kernels() -> Iterator[Interpreted]:
 
 
 @pytest.mark.parametrize("name", FORMS)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_equal_to_the_reference_within_the_stated_roundings(
     kernels: Interpreted, name: str, data: st.DataObject

@@ -105,7 +105,7 @@ def test_batches_from_a_grid_in_strips(name: str, noise: float) -> None:
         assert found.certificate.is_complete
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_any_batch_is_greedy(data: st.DataObject) -> None:
     """Up to near ties: each choice has the greatest value left, within rounding."""

@@ -66,7 +66,7 @@ def kept(left: Left) -> Tensor:
     return left.strip.block().index if left.places is None else left.before.take(left.places).index
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     name=st.sampled_from(["ei", "ucb", "pi", "max_variance"]),
     quantile=st.floats(0.0, 1.0),

@@ -32,7 +32,7 @@ def queue_of(gp: GaussianProcess, name: str, X: Tensor, index: Tensor | None = N
     return Queue(criterion(name, Question(gp), len(X)), Contenders(index, X, nothing, nothing + torch.inf), len(X))
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(
     name=st.sampled_from(BELIEVED),
     noise=st.sampled_from([1e-6, 1e-2, 1.0]),

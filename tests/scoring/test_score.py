@@ -48,7 +48,7 @@ def check(
     return top
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_the_best_are_those_of_dense_scoring(data: st.DataObject) -> None:
     space = data.draw(spaces())
@@ -109,7 +109,7 @@ def test_every_stage_is_of_use(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_blocks_threads_and_their_order_change_nothing(name: str) -> None:
-    gp, X = process(MIXED, 50), points(MIXED, 700)
+    gp, X = process(MIXED, 50), points(MIXED, 400)
     first = check(gp, X, name, 20)
     for rows, threads, backwards in ((1, 2, False), (13, 1, True), (100, 2, True), (5000, 3, False)):
         source = InMemory(MIXED, X, backwards=backwards)

@@ -71,11 +71,12 @@ def test_the_best_of_a_grid(name: str, direction: Any) -> None:
     for least, most, k in ((8, 30, 5), (2, 9, 40), (40, 200, 1)):
         with small_strips(least, most):
             top = score(GP, Grid(SPACE), acquisition=name, direction=direction, k=k, skip_observed=False, threads=2)
-            with all_stages():
-                again = score(GP, Grid(SPACE), acquisition=name, direction=direction, k=k, skip_observed=False)
-        assert top.indices == again.indices == plain(name, direction)[:k]
+        assert top.indices == plain(name, direction)[:k]
         assert_counts_add_up(top.certificate, len(X))
-        assert_counts_add_up(again.certificate, len(X))
+    with small_strips(), all_stages():
+        again = score(GP, Grid(SPACE), acquisition=name, direction=direction, k=5, skip_observed=False, threads=1)
+    assert again.indices == plain(name, direction)[:5]
+    assert_counts_add_up(again.certificate, len(X))
 
 
 def assert_counts_add_up(certificate: Any, candidates: int) -> None:
