@@ -6,14 +6,14 @@ seen, among those near and among others throughout the order.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from gpbop.acquisition import Acquisition, MomentAcquisition, Question, acquisition
+from gpbop.scoring.scan import one_core
 
 # Rows of a block that suit the cache.
 BLOCK = 256
@@ -63,7 +63,7 @@ def best_near(value: Acquisition, rough: Tensor, X: Tensor, k: int) -> list[int]
 def best_of_each(names: Iterable[str], question: Question, X: Tensor, k: int, best: Best) -> dict[str, list[int]]:
     """Return the best k candidates under each acquisition function."""
     values = {name: acquisition(name, question) for name in names}
-    with _one_core(), torch.no_grad():
+    with one_core(), torch.no_grad():
         rough = in_blocks(values, X) if best is best_near else dict.fromkeys(names, X[:0, 0])
         return {name: best(values[name], rough[name], X, k) for name in names}
 
@@ -100,14 +100,3 @@ def in_blocks(values: Mapping[str, Acquisition], X: Tensor) -> dict[str, Tensor]
             else:
                 found[name].append(value(block))
     return {name: torch.cat(parts) for name, parts in found.items()}
-
-
-@contextmanager
-def _one_core() -> Iterator[None]:
-    """Compute as `score` does, with one thread: sums are then taken in one order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

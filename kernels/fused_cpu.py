@@ -4,23 +4,17 @@ Candidates are taken in tiles of LANES. The innermost loops run over the candida
 a sum over training points is made lane by lane, in the order written here: no compiler flag that reorders sums is set,
 and what the error bounds assume is what is computed. SUM_BLOCK terms are summed in the working precision, the sums of
 these blocks in float64.
-
-Error of 2^-u by a polynomial: 9.2e-9 in float32 (degree 6), 2.0e-17 in float64 (degree 11), a fifth of one rounding.
 """
 
 import math
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 import torch
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic, overload
 from torch import Tensor
 from torch.nn import functional
 
+from gpbop.kernels.compiled import compiled, power
 from gpbop.kernels.continuous import Smoothness
 from gpbop.kernels.fused import LOG2_E, Sums, Tables
 
@@ -29,82 +23,6 @@ SUM_BLOCK = 32
 G_STEP = 4
 # The length of a tuple is known when its type is: each profile is compiled for itself, which is twice as fast.
 PROFILES: dict[Smoothness, tuple[int, ...]] = {"rbf": (), "matern32": (0,), "matern52": (0, 0)}
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a function when it is first called, and keep what was compiled for the next process.
-
-    Products and sums may be contracted, which only spares a rounding, and the sign of zero is free; nothing else.
-    """
-    jit: Any = numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, error_model="numpy")
-    return jit(function)
-
-
-def _float32(typing_context: Any, bits: Any) -> Any:
-    """Read 32 bits as a float."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.FloatType())
-
-    return types.float32(types.int32), codegen
-
-
-def _float64(typing_context: Any, bits: Any) -> Any:
-    """Read 64 bits as a float."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.DoubleType())
-
-    return types.float64(types.int64), codegen
-
-
-_as_float32: Any = intrinsic(_float32)
-_as_float64: Any = intrinsic(_float64)
-
-
-def power(u: Any) -> Any:
-    """Return 2^-u of u >= 0, in the precision of u."""
-    return 2.0**-u
-
-
-@overload(power)
-def _power(u: Any) -> Any:
-    if u == types.float32:
-
-        def single(u: Any) -> Any:
-            if u > np.float32(126.0):
-                u = np.float32(126.0)
-            whole = np.rint(u)
-            f = whole - u
-            p = np.float32(0.000154531629451206902) * f + np.float32(0.00133908633646712344)
-            p = p * f + np.float32(0.00961808255727785149)
-            p = p * f + np.float32(0.0555035711421907782)
-            p = p * f + np.float32(0.240226507605681269)
-            p = p * f + np.float32(0.693147188026228781)
-            p = p * f + np.float32(1.0)
-            return p * _as_float32(np.int32((np.int32(127) - np.int32(whole)) << np.int32(23)))
-
-        return single
-
-    def double(u: Any) -> Any:
-        if u > 1020.0:
-            u = 1020.0
-        whole = np.rint(u)
-        f = whole - u
-        p = 4.45496059818651839e-10 * f + 7.0725859492692237e-9
-        p = p * f + 1.01780624458457735e-7
-        p = p * f + 1.32154425879216897e-6
-        p = p * f + 1.52527338298361184e-5
-        p = p * f + 1.54035304417360502e-4
-        p = p * f + 1.33335581464169353e-3
-        p = p * f + 9.61812910760688853e-3
-        p = p * f + 5.55041086648215943e-2
-        p = p * f + 0.240226506959100982
-        p = p * f + 0.693147180559945309
-        p = p * f + 1.0
-        return p * _as_float64((np.int64(1023) - np.int64(whole)) << np.int64(52))
-
-    return double
 
 
 @compiled

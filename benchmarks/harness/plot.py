@@ -1,6 +1,8 @@
 """Plots: one SVG for each question and machine, a panel for each size that was swept, a line for each side."""
 
+import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from statistics import mode
 from typing import Any
@@ -21,17 +23,21 @@ def write_plots(folder: Path = FOLDER) -> list[Path]:
         of_owner = [row for row in rows if machine(row) == owner]
         for name in names():
             own = [row for row in of_owner if row["question"] == name]
-            panels = swept(own, load(name))
-            if panels:
-                path = folder / "plots" / plot_name(name, owner)
-                draw(panels, load(name), path, f"{name} on {owner}", places(of_owner))
+            question = load(name)
+            panels = swept(own, question)
+            for y in (question.y, *question.also) if panels else ():
+                path = folder / "plots" / plot_name(name, owner, y if y in question.also else "")
+                draw(panels, replace(question, y=y), path, f"{name} on {owner}", places(of_owner))
                 written.append(path)
     return written
 
 
-def plot_name(question: str, owner: str) -> str:
-    """Return the file name of a plot."""
-    return f"{question}-{re.sub(r'[^a-z0-9]+', '-', owner.lower()).strip('-')}.svg"
+def plot_name(question: str, owner: str, also: str = "") -> str:
+    """Return the file name of a plot; `also` is what a further one shows."""
+    return (
+        "-".join(re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") for part in (question, also, owner) if part)
+        + ".svg"
+    )
 
 
 def swept(rows: list[Row], question: Question) -> dict[str, list[Row]]:
@@ -118,12 +124,15 @@ def _panel(axis: Any, key: str, lines: dict[str, list[Row]], height: str, colors
         shown[label] = axis.errorbar(x, y, yerr=bars, fmt=style, markersize=3, color=color, label=label)
     rows = [row for line in lines.values() for row in line]
     ticks = sorted({row["sizes"][key] for row in rows})
-    axis.set(xlabel=key, yscale="log")
+    axis.set(xlabel=key, yscale="log" if height in ("seconds", "rate") else "linear")
     if ticks[0] > 0:
         axis.set_xscale("log")
     axis.set_xticks(ticks, [_tick(tick) for tick in ticks])
     axis.set_xticks([], minor=True)
-    axis.set_ylabel("seconds" if height == "seconds" else f"{rows[0]['unit']} a second")
+    units = {"seconds": "seconds", "rate": f"{rows[0]['unit']} a second", "host_peak_mib": "MiB of the process"}
+    axis.set_ylabel(units[height])
+    if height == "host_peak_mib":
+        axis.set_ylim(bottom=0.0)
     axis.grid(alpha=0.3)
     return shown
 
@@ -137,5 +146,7 @@ def heights(row: Row, y: str) -> tuple[float, float, float]:
     """Return lower quartile, median and upper quartile of what is plotted."""
     if y == "seconds":
         return row["low"], row["median"], row["high"]
+    if y == "host_peak_mib":
+        return (math.nan if row.get(y) is None else row[y],) * 3
     count = row["count"]
     return count / row["high"], count / row["median"], count / row["low"]

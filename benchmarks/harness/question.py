@@ -96,7 +96,8 @@ class Question:
     Attributes:
         cases: By size, "smoke", "small" and "full": the cases.
         sides: The sides of one case, each built when its turn comes.
-        y: What the plots show: "seconds" of a call, "rate" of items, or the name of one of the `values`.
+        y: What the plot shows: "seconds" of a call, "rate" of items, or "host_peak_mib", the memory of the process.
+        also: What further plots show.
         summary: Further Markdown from the rows of one machine; "" if there is nothing to say.
         is_race: Whether the sides of a case do the same work, so that their times are to be compared.
         lines: Names of sizes that tell lines of one plot apart, besides side and device.
@@ -105,6 +106,7 @@ class Question:
     cases: Mapping[str, list[Sizes]]
     sides: Callable[[Setting], Iterator[Side | Peer]]
     y: str = "seconds"
+    also: tuple[str, ...] = ()
     summary: Callable[[list[Row]], str] | None = None
     is_race: bool = True
     lines: tuple[str, ...] = ()

@@ -31,7 +31,8 @@ def results_page(rows: list[Row], plots: Path, root: Path) -> str:
         for name in names():
             of_question = [row for row in own if row["question"] == name]
             if of_question:
-                parts += _section(name, of_question, where, plots / plot_name(name, owner), root)
+                shown = [plots / plot_name(name, owner, also) for also in ("", *load(name).also)]
+                parts += _section(name, of_question, where, shown, root)
     return "\n\n".join(parts) + "\n"
 
 
@@ -56,11 +57,10 @@ def origin(rows: list[Row]) -> str:
     return f"{driver}CPU threads: {threads}; Python {last['python']}, {versions}; commit {commits}."
 
 
-def _section(name: str, rows: list[Row], where: Places, plot: Path, root: Path) -> list[str]:
+def _section(name: str, rows: list[Row], where: Places, plots: list[Path], root: Path) -> list[str]:
     question, (asked, rest) = load(name), text(name)
     parts = [f"### {name}: {asked}", rest]
-    if plot.exists():
-        parts.append(f"![{name}]({plot.relative_to(root).as_posix()})")
+    parts += [f"![{name}]({plot.relative_to(root).as_posix()})" for plot in plots if plot.exists()]
     if question.summary is not None:
         parts.append(question.summary(rows))
     common = {

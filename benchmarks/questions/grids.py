@@ -85,5 +85,6 @@ QUESTION = Question(
     },
     sides=sides,
     y="rate",
+    also=("host_peak_mib",),
     lines=("n",),
 )

@@ -160,7 +160,7 @@ def _report(console: Console, top: Top, out: Path | None) -> None:
     Raises:
         typer.Exit: If the search was stopped.
     """
-    console.print(_printed(top))
+    console.print(_printed(top, console.width))
     if top.certificate.note:
         console.print(top.certificate.note, markup=False, soft_wrap=True)
     if out is not None:
@@ -171,17 +171,21 @@ def _report(console: Console, top: Top, out: Path | None) -> None:
         raise typer.Exit(STOPPED)
 
 
-def _printed(top: Top) -> Printed:
-    """Return a table of the first candidates."""
-    printed = Printed(box=None, header_style="bold", pad_edge=False)
+def _printed(top: Top, width: int) -> Printed:
+    """Return a table of the first candidates; where it does not fit into `width` characters, cells are folded."""
+    printed = Printed(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
     names = list(dict.fromkeys(name for config in top.configs for name in config))
-    for name in ("index", *names, *top.extras, "mean", "std", "value"):
-        printed.add_column(name, justify="right", overflow="fold")
-    for number, config in enumerate(top.configs[:SHOWN]):
-        cells = [top.indices[number], *(config.get(name, "") for name in names)]
-        cells += [*(column[number] for column in top.extras.values())]
-        scores = top.mean[number], top.std[number], top.values[number]
-        printed.add_row(*(_shown(cell) for cell in (*cells, *scores)))
+    columns: dict[str, list[Any]] = {"index": [*top.indices]}
+    columns |= {name: [config.get(name, "") for config in top.configs] for name in names} | top.extras
+    scores = (("mean", top.mean), ("std", top.std), ("value", top.values))
+    shown = [(name, [_shown(cell) for cell in cells[:SHOWN]]) for name, cells in (*columns.items(), *scores)]
+    widest = [max(map(len, cells), default=0) for _, cells in shown]
+    has_room = sum(widest) + len(widest) <= width
+    for (name, _), least in zip(shown, widest, strict=True):
+        # Names are folded before cells are.
+        printed.add_column(name, justify="right", overflow="fold", min_width=least if has_room else None)
+    for row in zip(*(cells for _, cells in shown), strict=True):
+        printed.add_row(*row)
     return printed
 
 

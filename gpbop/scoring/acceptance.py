@@ -33,7 +33,7 @@ class Judge:
         self.criterion = criterion
         self.least = factor.L.new_tensor(dense.least(criterion.least_variance))
         most = float(factor.outputscale + dense.variance(factor.outputscale))
-        has_table = criterion.needs_mean and factor.alpha.reshape(len(factor.L), -1).shape[1] == 1
+        has_table = dense.is_known and criterion.needs_mean and factor.alpha.reshape(len(factor.L), -1).shape[1] == 1
         self._acceptance = Acceptance(criterion, self.least, most) if has_table else None
 
     def __call__(self, bounds: Bounds, threshold: float) -> Tensor:

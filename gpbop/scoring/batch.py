@@ -46,7 +46,7 @@ def choose_batch(search: Search, question: Question, k: int) -> Found:
         is_lazy = search.name not in ("pi", "thompson") and k > 1
         new = _take_lazily(search, chosen, k, share) if is_lazy else None
         if new is None or (new.is_complete and len(chosen.index) == before):
-            new = _take_one(search, chosen)  # what was foreseen was too much
+            new = _take_one(search, chosen)  # what was foreseen was too much, or nothing bounds a queue
         certificate, share = certificate or new, share * MORE
         if not new.is_complete:
             certificate = replace(certificate, is_complete=False)
@@ -64,11 +64,14 @@ def _take_one(search: Search, chosen: "_Chosen") -> Certificate:
     return found.certificate
 
 
-def _take_lazily(search: Search, chosen: "_Chosen", k: int, share: int) -> Certificate:
-    """Choose from what a pass leaves for as long as nothing outside it can be better."""
+def _take_lazily(search: Search, chosen: "_Chosen", k: int, share: int) -> Certificate | None:
+    """Choose from what a pass leaves for as long as nothing outside it can be better; None where there is no queue."""
     left = k - len(chosen.index)
     wanted = max(LEAST_QUEUE, share * left)
-    queue, threshold, certificate = search.queue(chosen.question(search.name), wanted, chosen.places(), left)
+    found = search.queue(chosen.question(search.name), wanted, chosen.places(), left)
+    if found is None:
+        return None
+    queue, threshold, certificate = found
     with one_core(), torch.no_grad():
         for _ in range(min(left, len(queue))):
             place, value = queue.best(lambda: search.value(chosen.question(search.name)))

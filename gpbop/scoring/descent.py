@@ -65,6 +65,8 @@ class Descent:
             threshold: What candidates must reach.
             whole: What a candidate of the strip costs without cells, in units of one by `screen` in a strip.
             scattered: What it costs scattered, in units of one by `screen` scattered.
+        Returns:
+            What is left; the whole strip where no level is worth its time.
         """
         found, count = Left(strip, None, strip, 0), len(strip)
         if not strip.axes or threshold == -torch.inf or count * screen.points < LEAST_COVARIANCES:

@@ -85,8 +85,10 @@ class LaterStages:
 
     def _halving(self, held: Held, pool: Pool | Sieve, workspace: Workspace, counts: Counts) -> None:
         """Finish some candidates; in halves where the device has not enough memory for them."""
+        own = Counts.of(len(counts.entered))
         try:
-            self._finish(held, pool, workspace, counts)
+            self._finish(held, pool, workspace, own)
+            counts.add(own)  # what was begun in vain does not count
             return
         except torch.OutOfMemoryError as error:
             if len(held) <= 1:

@@ -43,12 +43,8 @@ class Queue:
         # Candidates that were looked at have a slot, with all that is computed of them.
         self._slot, self._taken = torch.full_like(contenders.index, -1), 0
         self._known = zeros(0, dtype=torch.long)
-        self._mean, self._V, self._variance, self._W = (
-            zeros(0, self._means),
-            zeros(0, len(factor.L)),
-            zeros(0),
-            zeros(0, most),
-        )
+        self._mean, self._variance = zeros(0, self._means), zeros(0)
+        self._V, self._W = zeros(0, len(factor.L)), zeros(0, most)
         self._chosen: list[int] = []
         self._own_V, self._own_L = zeros(most, len(factor.L)), zeros(most, most)
         self._alone: dict[int, tuple[Tensor, Tensor]] = {}

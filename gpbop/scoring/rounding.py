@@ -109,6 +109,11 @@ class DenseRounding:
         rho = max(self.rho - more, 0.0)
         return replace(self, n=n, rho=rho, most=torch.inf, apart=2.0 * more / rho if rho else 0.0)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a finite bound; not where many points are believed beside hardly any noise."""
+        return self.most < torch.inf or (self.rho > 0.0 and self.apart < 1.0)
+
     @cached_property
     def _moved(self) -> float:
         if self.rho == 0.0:
@@ -134,10 +139,12 @@ class DenseRounding:
 
     def between(self, computed: Tensor) -> Tensor:
         """Bound the difference of two computed variances of one candidate, where one of them is given."""
-        if self._moved == torch.inf:
+        if self._moved == torch.inf or self.apart >= 1.0:
             return torch.full_like(computed, 2.0 * self.most)
-        # The root x of the exact one obeys x^2 <= computed + 2 moved x + c, hence x <= 2 moved + sqrt(computed + c).
-        root = (computed + (self._moved**2 + self._sums)).sqrt_().add_(2.0 * self._moved)
+        # The root x of the exact one obeys (1 - apart) x^2 <= computed + 2 moved x + c, and x^2 <= 2 a x + b keeps it
+        # under 2 a + sqrt(b).
+        shrunk = 1.0 - self.apart
+        root = computed.add(self._moved**2 + self._sums).div_(shrunk).sqrt_().add_(2.0 * self._moved / shrunk)
         return self.variance(root.square_()).mul_(2.0)
 
     def least(self, v: float) -> float:

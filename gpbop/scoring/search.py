@@ -91,7 +91,9 @@ class Search:
             best, values = pool.best()
         return Found(best.index, best.X, values, certificate)
 
-    def queue(self, question: Question, wanted: int, without: Tensor, most: int) -> tuple[Queue, float, Certificate]:
+    def queue(
+        self, question: Question, wanted: int, without: Tensor, most: int
+    ) -> tuple[Queue, float, Certificate] | None:
         """Find about as many of the best candidates as are wanted.
 
         Args:
@@ -100,11 +102,14 @@ class Search:
             without: Positions of candidates that are left out.
             most: How many of them may be chosen.
         Returns:
-            The candidates, a value that no other candidate exceeds, and how they were found.
+            The candidates, a value that no other candidate exceeds, and how they were found; None where rounding
+            leaves no bound that would hold for so many points.
         """
         works, source, keep = self._works(question, most)
         assert isinstance(works[0], Cascade), "draws are chosen one by one"
         judge, device = works[0].criterion, question.gp.device
+        if not judge.dense.is_known:
+            return None
         with one_core(), torch.no_grad():
             threshold = foresee(self._scouted(source), judge, wanted, keep)
         sieve = Sieve(threshold, ROOM * wanted, source.space.d, device, without)

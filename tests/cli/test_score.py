@@ -10,13 +10,29 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from gpbop import Categorical, Float, GaussianProcess, Grid, Integer, Space, cli, score
+from gpbop.cli.score import _printed
 from gpbop.scoring.sources import Table
 
 SPACE = Space({"width": Integer(1, 16), "kind": Categorical(["A", "B", "1"]), "rate": Float(1e-3, 1.0, log=True)})
 TRIALS = SPACE.sample(15, 0)
 LOSSES = [(config["width"] - 5) ** 2 + config["rate"] for config in TRIALS]
+
+
+def test_where_there_is_room_names_are_folded_and_cells_are_not() -> None:
+    gp = GaussianProcess.fit(SPACE, TRIALS, LOSSES)
+    top = score(gp, Grid(SPACE, {"rate": [0.0012345, 0.12345]}), k=4)
+    top = replace(top, extras={"a_long_name_of_a_price_in_euros": [0.12345] * 4})
+    for width, is_whole in ((60, True), (40, False)):
+        console = Console(width=width, color_system=None)
+        with console.capture() as captured:
+            console.print(_printed(top, width))
+        lines = captured.get().splitlines()
+        assert all(len(line) <= width for line in lines)
+        rows = [line for line in lines if line.split() and line.split()[0] in map(str, top.indices)]
+        assert (len(rows) == 4 and lines[-4:] == rows) == is_whole
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -136,7 +136,7 @@ def test_far_apart_is_no_covariance(smoothness: Any, dtype: torch.dtype) -> None
 
 def powers(u: Any) -> Any:
     """Evaluate 2^-u as the compiled code does."""
-    from gpbop.kernels.fused_cpu import compiled, power
+    from gpbop.kernels.compiled import compiled, power
 
     @compiled
     def fill(u: Any, out: Any) -> None:

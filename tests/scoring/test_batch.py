@@ -59,6 +59,16 @@ def test_near_copies_are_chosen_as_greedy_chooses_them(name: str, apart: float) 
         assert top.indices == plain_greedy(name, Question(gp), X, 4)
 
 
+@pytest.mark.parametrize("name", ["ei", "max_variance", "ucb", "noisy_ei"])
+@pytest.mark.parametrize(("noise", "outputscale"), [(1e-9, 1000.0), (1e-13, 1.0)])
+def test_where_hardly_any_noise_leaves_no_bound_for_a_queue(name: str, noise: float, outputscale: float) -> None:
+    gp, X = process(SPACE, 60, noise=noise, outputscale=outputscale, lengthscale=0.5), points(120)
+    expected = plain_greedy(name, Question(gp), X, 4)
+    with mock.patch.multiple(batch, QUEUE_SHARE=1, SHARE_BY_VARIANCE=1, LEAST_QUEUE=10):
+        top = score(gp, InMemory(SPACE, X), acquisition=name, k=4, batch=True, threads=1, skip_observed=False)
+    assert top.indices == expected
+
+
 @pytest.mark.parametrize("name", ["ei", "max_variance", "ucb"])
 def test_copies_of_one_point_are_chosen_as_greedy_chooses_them(name: str) -> None:
     gp, X = process(SPACE, 25, noise=1e-1), points(6).repeat(3, 1)

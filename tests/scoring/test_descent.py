@@ -98,30 +98,39 @@ def test_most_is_ruled_out_by_few_nodes(name: str) -> None:
 
 
 def test_where_cells_cannot_pay_none_is_computed() -> None:
-    strip = strips()[0]
-    for left in (
-        descended("ei", strip, -torch.inf),
-        descended("ei", strip.with_first(slice(0, 3)), 0.0),
-        descended("ei", strip, 0.0, costs=(1e-6, 1e-6)),
+    strip = max(strips(), key=len)
+    threshold = float(values("ei", strip).max())
+    for smallest, reached, costs in (
+        ({"LEAST_FIRSTS": 1, "LEAST_COVARIANCES": 0}, -torch.inf, (1.0, 1.0)),
+        ({"LEAST_FIRSTS": len(strip.index_first) + 1, "LEAST_COVARIANCES": 0}, threshold, (1.0, 1.0)),
+        ({"LEAST_FIRSTS": 1, "LEAST_COVARIANCES": 10**9}, threshold, (1.0, 1.0)),
+        ({"LEAST_FIRSTS": 1, "LEAST_COVARIANCES": 0}, threshold, (1e-6, 1e-6)),
     ):
+        with mock.patch.multiple(descent, **smallest):
+            left = descended("ei", strip, reached, costs=costs)
         assert (left.nodes, left.places) == (0, None)
         assert left.strip is left.before
+    with mock.patch.multiple(descent, LEAST_FIRSTS=1, LEAST_COVARIANCES=0):
+        assert descended("ei", strip, threshold).nodes > 0  # and else they do
 
 
 def test_a_level_that_rules_nothing_out_is_the_last_that_costs() -> None:
     """A threshold that all reach: the levels together cost no more than what there is to do anyway."""
-    strip = strips()[0]
-    left = descended("ucb", strip, float(values("ucb", strip).min()))
+    strip = max(strips(), key=len)
+    with mock.patch.multiple(descent, LEAST_FIRSTS=1, LEAST_COVARIANCES=0):
+        left = descended("ucb", strip, float(values("ucb", strip).min()))
     assert len(kept(left)) == len(strip)
-    assert left.nodes <= 2.0 * len(strip)
+    assert 0 < left.nodes <= 2.0 * len(strip)
 
 
 def test_strips_with_the_same_second_halves_share_their_cells() -> None:
     way, screen = descent_of("ei"), screen_of("ei")
     first, second, *_ = strips()
     assert first.X_second is second.X_second
-    way(first, screen, 0.0, 1.0, 1.0)
-    levels = way._levels[1]
-    way(second, screen, 0.0, 1.0, 1.0)
+    with mock.patch.multiple(descent, LEAST_FIRSTS=1, LEAST_COVARIANCES=0):
+        way(first, screen, 0.0, 1.0, 1.0)
+        levels = way._levels[1]
+        way(second, screen, 0.0, 1.0, 1.0)
     assert way._levels[1] is levels
+    assert len(levels) > 1
     assert [math.prod(cells.shape) for cells in levels] == sorted(math.prod(cells.shape) for cells in levels)

@@ -52,6 +52,18 @@ def test_pages_are_the_same_whenever_they_are_made(tmp_path: Path) -> None:
     assert (tmp_path / shown).samefile(plot)
 
 
+def test_memory_has_a_plot_of_its_own(tmp_path: Path) -> None:
+    for m, peak in ((10**6, 400.0), (10**8, 410.0)):
+        sizes = {"acquisition": "ei", "n": 200, "m": m}
+        append(tmp_path / "grids.jsonl", row(sizes=sizes, question="grids", host_peak_mib=peak))
+    rate, memory = write_plots(tmp_path)
+    assert (rate.name, memory.name) == ("grids-a-cpu.svg", "grids-host-peak-mib-a-cpu.svg")
+    assert "MiB of the process" in memory.read_text()
+    assert "MiB of the process" not in rate.read_text()
+    write_page(tmp_path, tmp_path / "RESULTS.md")
+    assert (tmp_path / "RESULTS.md").read_text().count("![grids](plots/grids-") == 2
+
+
 def test_no_rows_no_numbers(tmp_path: Path) -> None:
     assert "No results are recorded yet." in results_page([], tmp_path, tmp_path)
     assert "No results are recorded yet" in headline(tmp_path)
