@@ -145,7 +145,7 @@ class Search:
 
     def _work(self, question: Question, keep: Keep | None, believes: int) -> Cascade | SampleScores:
         if self.name == "thompson":
-            return SampleScores(acquisition(self.name, question), keep)
+            return SampleScores(acquisition(self.name, question), question.gp.device, keep)
         return Cascade(criterion(self.name, question, believes), keep)
 
     def _pass(self, source: Source, works: Works, pool: Pool | Sieve) -> bool:

@@ -22,17 +22,18 @@ class SampleScores:
 
     Args:
         path: The draw, as an acquisition function.
+        device: Where it is computed.
         keep: Which candidates count; None: all.
     """
 
-    def __init__(self, path: Acquisition, keep: Keep | None = None) -> None:
-        self._path, self._keep, self.counts = path, keep, Counts.of(1)
+    def __init__(self, path: Acquisition, device: torch.device, keep: Keep | None = None) -> None:
+        self._path, self._device, self._keep, self.counts = path, device, keep, Counts.of(1)
         self.candidates = 0
         self._lock = Lock()
 
     def process(self, work: Block | Strip, pool: Pool | Sieve, _: Workspace) -> None:
         """Compute one block."""
-        block = work.block() if isinstance(work, Strip) else work
+        block = (work.block() if isinstance(work, Strip) else work).to(self._device)
         with torch.no_grad():
             if self._keep is not None:
                 block = block.take(self._keep(block.X))

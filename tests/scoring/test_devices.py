@@ -1,0 +1,111 @@
+"""Scoring on devices that are simulated: nothing mixes devices, and answers are those of the CPU."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from gpbop import Categorical, Float, GaussianProcess, Grid, Integer, Sample, Space, plan, score, score_all
+from gpbop.scoring import descent, memory, trials
+from gpbop.scoring.job import SCORED
+from tests.simulated_cuda import simulated_cuda
+
+SPACE = Space(
+    {
+        "a": Float(0.0, 1.0),
+        "b": Categorical(["x", "y", "z"]),
+        "c": Float(0.0, 1.0, when={"b": ["x", "y"]}),
+        "n": Integer(1, 100),
+        "e": Float(0.0, 1.0, step=0.1),
+    }
+)
+LEVELS = Space({"a": Integer(0, 15), "b": Integer(0, 15), "c": Integer(0, 15), "d": Categorical(["x", "y"])})
+
+
+def fitted(space: Space, n: int = 60) -> GaussianProcess:
+    configs = space.sample(n, 0)
+    values = [sum(0.01 * v if isinstance(v, float | int) else len(str(v)) for v in c.values()) for c in configs]
+    theta = GaussianProcess.fit(space, configs[:20], values[:20]).fit_state.theta
+    return GaussianProcess.fit(space, configs, values, hyperparameters=theta)
+
+
+@pytest.fixture(scope="module")
+def mixed() -> GaussianProcess:
+    return fitted(SPACE)
+
+
+@pytest.fixture(scope="module")
+def levels() -> GaussianProcess:
+    return fitted(LEVELS)
+
+
+@pytest.fixture
+def devices(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two devices, whose blocks are small enough for there to be several."""
+    monkeypatch.setitem(memory.BLOCK_ROWS, "cuda", 2048)
+    monkeypatch.setitem(memory.STRIP_PART, "cuda", 4096)
+    monkeypatch.setattr(trials, "WORTH_TRYING", 1)
+    monkeypatch.setattr(descent, "LEAST_COVARIANCES", 0)
+    with simulated_cuda(monkeypatch):
+        yield
+
+
+ONE: list[tuple[str, str | list[str]]] = [(name, "cuda") for name in SCORED]
+SEVERAL: list[tuple[str, str | list[str]]] = [("ei", ["cuda:0", "cuda:1"]), ("thompson", ["cuda:1", "cpu"])]
+
+
+@pytest.mark.parametrize(("name", "where"), ONE + SEVERAL, ids=str)
+def test_scattered(mixed: GaussianProcess, name: str, where: str | list[str], devices: None) -> None:
+    asked = {"acquisition": name, "k": 15, "seed": 3}
+    for candidates in (SPACE.sample(300, 6), Sample(SPACE, 5000, seed=1)):
+        there, here = score(mixed, candidates, device=where, **asked), score(mixed, candidates, device="cpu", **asked)
+        assert there.indices == here.indices
+        assert there.values == pytest.approx(here.values, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize(("name", "where"), [("max_variance", "cuda"), ("noisy_ei", "cuda"), *SEVERAL], ids=str)
+def test_grids(levels: GaussianProcess, name: str, where: str | list[str], devices: None) -> None:
+    asked = {"acquisition": name, "k": 15, "seed": 3, "skip_observed": True}
+    for grid in (Grid(LEVELS), Grid(LEVELS, constraint=lambda X: X[:, 0] + X[:, 1] < 1.0)):
+        there, here = score(levels, grid, device=where, **asked), score(levels, grid, device="cpu", **asked)
+        assert there.indices == here.indices
+        assert there.certificate.candidates == here.certificate.candidates
+
+
+@pytest.mark.parametrize(("name", "where"), [("pi", "cuda"), ("noisy_ei", "cuda"), *SEVERAL], ids=str)
+def test_batches(mixed: GaussianProcess, name: str, where: str | list[str], devices: None) -> None:
+    pending = mixed.X[:2]
+    asked = {"acquisition": name, "k": 3, "batch": True, "X_pending": pending, "seed": 3}
+    candidates = Sample(SPACE, 3000, seed=1)
+    there, here = score(mixed, candidates, device=where, **asked), score(mixed, candidates, device="cpu", **asked)
+    assert there.indices == here.indices
+
+
+@pytest.mark.parametrize("name", ["noisy_ei", "thompson"])
+def test_all_of_a_source(mixed: GaussianProcess, name: str, devices: None) -> None:
+    candidates = SPACE.sample(500, 6)
+    for there, here in zip(
+        *(score_all(mixed, candidates, acquisition=name, device=where) for where in ("cuda", "cpu")), strict=True
+    ):
+        assert {part.device.type for part in (there.index, there.mean, there.std, there.values)} == {"cpu"}
+        torch.testing.assert_close(there.values, here.values)
+
+
+def test_plans(mixed: GaussianProcess, devices: None) -> None:
+    assert plan(mixed, Sample(SPACE, 9000, seed=1), k=5, batch=True, device="cuda").device.type == "cuda"
+
+
+def test_what_is_simulated(devices: None) -> None:
+    """Devices that never refuse anything would show nothing."""
+    here, there = torch.rand(3), torch.rand(3, device="cuda")
+    assert (here.device.type, there.device, (there[:2] + 1.0).device.index) == ("cpu", torch.device("cuda:0"), 0)
+    assert torch.equal(there.to("cuda:1").cpu(), there.cpu())
+    with pytest.raises(RuntimeError, match="cpu, cuda:0"):
+        torch.add(here, there)
+    with pytest.raises(RuntimeError, match="cuda:0, cuda:1"):
+        torch.cat([there, there.to("cuda:1")])
+    with pytest.raises(RuntimeError, match="same device"):
+        here[torch.zeros(1, dtype=torch.long, device="cuda")]
+    with pytest.raises(TypeError, match="numpy"):
+        there.numpy()
+    assert float(there[torch.zeros(1, dtype=torch.long)] * here[0]) == float(there.cpu()[0] * here[0])
