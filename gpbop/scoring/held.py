@@ -28,6 +28,11 @@ class Held:
     def __len__(self) -> int:
         return len(self.places)
 
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes."""
+        return 8 * len(self) * (2 + self.X.shape[1] + 2 * self.mean.shape[1])
+
     @staticmethod
     def joined(parts: Sequence["Held"]) -> "Held":
         """Join some, at least one."""

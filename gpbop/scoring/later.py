@@ -1,8 +1,8 @@
 """The stages after the first: more pivots for the candidates that it leaves, and the dense value for the last few.
 
-A block leaves few candidates, and few are computed no faster than many; so they wait until there are enough. Then they
-go on in the order of their bounds, the highest first and a few at a time, so that the threshold is high before most of
-them are looked at again.
+A block leaves few candidates, and few are computed no faster than many; so they wait until there are enough. Then those
+with the highest bounds go on, which raises the threshold. All others wait on, for most of them are under the threshold
+by the time that more of the source was seen.
 """
 
 from threading import Lock
@@ -13,13 +13,14 @@ from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.contenders import Contenders, Pool, Sieve
 from gpbop.scoring.held import Counts, Held
-from gpbop.scoring.memory import out_of_memory
+from gpbop.scoring.memory import WAITING_BYTES, out_of_memory
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.screening import Bounds, Screen
 from gpbop.scoring.screens import screen_of
 
-# Candidates that are looked at together; the first few times they are not waited for, to raise the threshold.
-WAITING, IMPATIENT = 1024, 4
+# New candidates that are waited for, and how many times as many of the source must have been seen as at the last time;
+# the first few times neither is waited for, to raise the threshold.
+WAITING, GROWTH, IMPATIENT = 1024, 1.2, 4
 # Candidates that go on first; at least twice as many as are wanted.
 CHUNK = 128
 # A projection on R pivots takes as long as so many times R^2 / n dense values.
@@ -39,6 +40,7 @@ class LaterStages:
     def __init__(self, judge: Judge, first: Screen, projection: Projection, pivots: list[int]) -> None:
         self._judge, self._criterion, self._pivots = judge, judge.criterion, pivots
         self._screens: list[Screen | None] = [None] * len(pivots)
+        self._device = first.G.device
         if pivots and pivots[0] <= len(projection.G):
             # A mean in float32 is computed once more for those that are left.
             has_mean = first.dtype == torch.float32 and self._criterion.needs_mean
@@ -46,7 +48,8 @@ class LaterStages:
         self._arrived = [0] * len(pivots)
         self._names = [f"{r} pivots, float64" for r in pivots]
         self._waiting: list[Held] = []
-        self._rounds = 0
+        self._rounds = self._arriving = 0
+        self._due = 0.0
         # The first stage, these, and dense.
         self.counts = Counts.of(len(pivots) + 2)
         self._lock, self._building = Lock(), Lock()
@@ -57,31 +60,39 @@ class LaterStages:
             self.counts.count(0, entered, 0 if held is None else len(held))
             if held is not None and len(held):
                 self._waiting.append(held)
-            if self._rounds >= IMPATIENT and sum(map(len, self._waiting)) < WAITING:
-                return
-        self.go_on(pool, workspace)
+                self._arriving += len(held)
+            is_due = self._arriving >= WAITING and self.counts.entered[0] >= self._due
+            is_full = sum(part.bytes for part in self._waiting) > WAITING_BYTES[self._device.type]
+        if is_full or is_due or self._rounds < IMPATIENT:
+            # What no value raises the threshold of has nothing to wait for.
+            self.go_on(pool, workspace, is_full or not pool.wants_values)
 
-    def go_on(self, pool: Pool | Sieve, workspace: Workspace) -> None:
-        """Pass all that wait through the stages, and add what is left to the pool."""
+    def go_on(self, pool: Pool | Sieve, workspace: Workspace, everything: bool = True) -> None:
+        """Pass all that wait through the stages, or those with the highest bounds, and add what is left to the pool."""
         with self._lock:
-            waiting, self._waiting = self._waiting, []
+            waiting, self._waiting, self._arriving = self._waiting, [], 0
             self._rounds += 1
+            self._due = GROWTH * self.counts.entered[0]
         if not waiting:
             return
         counts = Counts.of(len(self.counts.entered))
         try:
-            held, first = Held.joined(waiting), max(CHUNK, 2 * pool.k)
+            joined, first = Held.joined(waiting), max(CHUNK, 2 * pool.k)
+            held = joined.reaching(pool.threshold)
             held = held.take(held.upper.argsort(descending=True))
-            for part in (slice(0, first), slice(first, None)):
-                reaching = held.take(part).reaching(pool.threshold)
-                counts.settled[0] += len(held.take(part)) - len(reaching)
-                self._halving(reaching, pool, workspace, counts)
+            self._halving(held.take(slice(0, first)), pool, workspace, counts)
+            rest = held.take(slice(first, None)).reaching(pool.threshold)
+            counts.settled[0] += len(joined) - min(len(held), first) - len(rest)
+            if everything:
+                self._halving(rest, pool, workspace, counts)
         except BaseException:  # Ctrl-C among them: they wait on, whatever blocks they are of
             with self._lock:
                 self._waiting += waiting
             raise
         with self._lock:
             self.counts.add(counts)
+            if not everything and len(rest):
+                self._waiting.append(rest)
 
     def _halving(self, held: Held, pool: Pool | Sieve, workspace: Workspace, counts: Counts) -> None:
         """Finish some candidates; in halves where the device has not enough memory for them."""

@@ -21,6 +21,8 @@ SQUARES = 3
 STRIP_TABLES, STRIP_SUMS = 4, 8
 # Candidates of a part of a strip that are evaluated at once; on a GPU enough for its kernels to be tuned.
 STRIP_PART = {"cpu": 2**19, "cuda": 2**21}
+# What candidates may take that wait for the later stages; while they are joined and sorted there are so many copies.
+WAITING_BYTES, WAITING_COPIES = {"cpu": 2**25, "cuda": 2**29}, 3
 # Share of the free memory that is used.
 SHARE = 0.5
 
@@ -28,9 +30,10 @@ SHARE = 0.5
 def needed_bytes(factor: Factor, d: int, rows: int, threads: int) -> int:
     """Return an upper bound of the memory that scoring takes beside the source, in bytes, whatever its size.
 
-    8 [3 n^2 + 4 n q + threads (8 p + 3 rows (d + 1) + 6 rows n)], the last term under the cap `factor.block_bytes`:
-    squares of the factor; tables of the second halves of strips of a grid, q = MOST_TABLE; sums of parts of strips,
-    p = STRIP_PART; blocks of encoded rows with their indices; rows of covariances of those computed densely.
+    8 [3 n^2 + 4 n q + threads (8 p + 3 rows (d + 1) + 6 rows n)], the last term under the cap `factor.block_bytes`,
+    and 3 WAITING_BYTES: squares of the factor; tables of the second halves of strips of a grid, q = MOST_TABLE; sums of
+    parts of strips, p = STRIP_PART; blocks of encoded rows with their indices; rows of covariances of those computed
+    densely; candidates that wait.
 
     Args:
         factor: The factorised process over n points.
@@ -38,12 +41,10 @@ def needed_bytes(factor: Factor, d: int, rows: int, threads: int) -> int:
         rows: Candidates of a block.
         threads: Number of threads.
     """
-    n = len(factor.L)
+    n, kind = len(factor.L), factor.L.device.type
     dense = min(factor.block_bytes, 8 * BLOCK_ARRAYS * rows * n)
-    shared = 8 * SQUARES * n * n + 8 * STRIP_TABLES * n * MOST_TABLE
-    return shared + threads * (
-        8 * STRIP_SUMS * STRIP_PART[factor.L.device.type] + 8 * BLOCKS_ALIVE * rows * (d + 1) + dense
-    )
+    shared = 8 * SQUARES * n * n + 8 * STRIP_TABLES * n * MOST_TABLE + WAITING_COPIES * WAITING_BYTES[kind]
+    return shared + threads * (8 * STRIP_SUMS * STRIP_PART[kind] + 8 * BLOCKS_ALIVE * rows * (d + 1) + dense)
 
 
 def free_bytes(device: torch.device) -> int | None:

@@ -34,8 +34,30 @@ def failing(error: type[BaseException], when: Any) -> Any:
 
 
 def found(**options: Any) -> Any:
-    with mock.patch.object(later, "WAITING", 100):
+    with mock.patch.multiple(later, WAITING=20, GROWTH=1.0):
         return score(GP, InMemory(SPACE, X), k=20, block_rows=100, skip_observed=False, **options)
+
+
+def test_those_with_the_highest_bounds_go_on_and_all_others_once_there_is_no_room() -> None:
+    """Whoever waits to the end, or had to go on early, the answer is the same, and nobody counts twice."""
+    computed = []
+    for room in (0, 5_000, 2**25):
+        finish, sizes = LaterStages._finish, list[int]()
+
+        def counted(self: LaterStages, held: Any, *rest: Any, finish: Any = finish, sizes: Any = sizes) -> None:
+            sizes.append(len(held))
+            finish(self, held, *rest)
+
+        with (
+            mock.patch.dict(later.WAITING_BYTES, {"cpu": room}),
+            mock.patch.object(later, "CHUNK", 1),
+            mock.patch.object(LaterStages, "_finish", counted),
+        ):
+            top = found(threads=1)
+        assert top.indices == ORDER[:20]
+        assert sum(stage.settled for stage in top.certificate.stages) == len(X)
+        computed.append(sum(sizes))
+    assert computed[0] > computed[2]
 
 
 @pytest.mark.parametrize("threads", [1, 2])
