@@ -1,10 +1,10 @@
 """Batches: points to run side by side, chosen one after the other, each as if those before had returned their mean.
 
 A believed point lowers variances and moves no mean, so for every acquisition function that rises with the variance, old
-values are upper bounds of new ones (lazy greedy; Minoux 1978). One pass over the source fills a queue with more
-candidates than are wanted, all that may reach a value that is foreseen from a sample; all others are at most as good as
-that. After each choice the variances of the whole queue fall by a rank-one update, see `gpbop.scoring.queue`, and the
-next point is the best of the queue for as long as it is above that value. Then another pass is made, for more.
+values are upper bounds of new ones (lazy greedy; Minoux 1978). One pass over the source fills a queue with all
+candidates whose cheapest bounds reach a value that is foreseen from a sample; all others are at most as good as that.
+The next point is the best of the queue, see `gpbop.scoring.queue`, for as long as it is above that value. Then another
+pass is made, for more.
 
 `pi` above the incumbent rises where the variance falls, so it takes a pass for each point; so does `thompson`, each
 point being the best of a draw of its own.
@@ -20,10 +20,10 @@ from gpbop.scoring.scan import one_core
 from gpbop.scoring.search import Found, Search
 from gpbop.scoring.top import Certificate
 
-# Candidates in the queue, for each one wanted: variances fall everywhere as points are chosen, so by variance alone a
-# queue is soon used up; and how many times as many after it was.
+# Candidates that are to reach the value that is foreseen, for each one wanted: variances fall everywhere as points are
+# chosen, so by variance alone a queue is soon used up; and how many times as many after it was.
 QUEUE_SHARE, LEAST_QUEUE = 16, 512
-SHARE_BY_VARIANCE = 128
+SHARE_BY_VARIANCE = 256
 MORE = 2
 
 

@@ -12,7 +12,7 @@ import torch
 
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
-from gpbop.scoring.contenders import Pool, Sieve
+from gpbop.scoring.contenders import Contenders, Pool, Sieve
 from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.descent import Descent
 from gpbop.scoring.early import EarlyStages
@@ -22,6 +22,7 @@ from gpbop.scoring.later import LaterStages
 from gpbop.scoring.memory import BLOCK_ROWS, STRIP_PART
 from gpbop.scoring.partial import squared_norm
 from gpbop.scoring.pivoting import Projection
+from gpbop.scoring.queue import Queue
 from gpbop.scoring.rounding import UNIT
 from gpbop.scoring.screening import Bounds
 from gpbop.scoring.screens import screen_of
@@ -94,8 +95,13 @@ class Cascade:
 
     def finish(self, pool: Pool | Sieve) -> None:
         """Pass what still waits through the later stages."""
-        with torch.no_grad():
-            self._later.go_on(pool, Workspace())
+        if isinstance(pool, Pool):
+            with torch.no_grad():
+                self._later.go_on(pool, Workspace())
+
+    def queue(self, contenders: Contenders, most: int) -> Queue:
+        """Return a queue of what a pass left, of which so many may be chosen."""
+        return Queue(self.criterion, contenders, most, self._later.refined, self._later.levels)
 
     def _reconsider(self) -> None:
         """Go over to float64 where the first stage leaves so much in float32 that the later ones take longer."""

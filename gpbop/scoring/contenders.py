@@ -13,6 +13,7 @@ from threading import Lock
 import torch
 from torch import Tensor
 
+NAMES = ("index", "X", "low", "high")
 # Contenders beyond twice k that are kept before the losers among them are dropped.
 SPARE = 1024
 
@@ -61,12 +62,9 @@ class Sieve:
         without: Positions of candidates that are left out.
     """
 
-    k = 0
-    wants_values = False
-
     def __init__(self, threshold: float, most: int, d: int, device: torch.device, without: Tensor) -> None:
         self.threshold, self.device, self._most, self._without = threshold, device, most, without
-        self._held = _none(d, device)
+        self._held, self._count = [_none(d, device)], 0
         self._lock = Lock()
 
     def add(self, new: Contenders) -> None:
@@ -74,29 +72,36 @@ class Sieve:
         new = new.to(self.device)
         new = new.take(~torch.isin(new.index, self._without))
         with self._lock:
-            # A block that is begun again, in halves for want of memory, may bring what is already there.
-            self._held = self._held.joined(new.take(~torch.isin(new.index, self._held.index)))
-            if len(self._held) > 2 * self._most:
+            self._held.append(new)
+            self._count += len(new)
+            if self._count > 2 * self._most:
                 self._trim()
 
     @property
     def is_filled(self) -> bool:
         """Whether anything was added that is still there."""
-        return len(self._held) > 0
+        return self._count > 0
 
     def contenders(self) -> tuple[Contenders, float]:
         """Return the candidates, and a value that no other candidate exceeds."""
         with self._lock:
-            self._trim()
-            return self._held, self.threshold
+            return self._trim(), self.threshold
 
-    def _trim(self) -> None:
-        held = self._held.take((self._held.high >= self.threshold).nonzero()[:, 0])
+    def _trim(self) -> Contenders:
+        index, X, low, high = (torch.cat([getattr(part, name) for part in self._held]) for name in NAMES)
+        held = Contenders(index, X, low, high)
+        # A block that is begun again, in halves for want of memory, may bring what is already there.
+        order = index.argsort(stable=True)
+        is_first = torch.ones_like(order, dtype=torch.bool)
+        is_first[1:] = index[order[1:]] != index[order[:-1]]
+        held = held.take(order[is_first])
+        held = held.take((held.high >= self.threshold).nonzero()[:, 0])
         if len(held) > self._most:
             order = held.high.argsort(descending=True)
             self.threshold = float(held.high[order[self._most]])
             held = held.take(order[: self._most])
-        self._held = held
+        self._held, self._count = [held], len(held)
+        return held
 
 
 class Pool:
@@ -110,8 +115,6 @@ class Pool:
         device: Where the candidates are.
         without: Positions of candidates that are left out.
     """
-
-    wants_values = True
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ by the time that more of the source was seen.
 from threading import Lock
 
 import torch
+from torch import Tensor
 
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
@@ -46,6 +47,9 @@ class LaterStages:
             has_mean = first.dtype == torch.float32 and self._criterion.needs_mean
             self._screens[0] = screen_of(self._criterion, projection, pivots[0], torch.float64, has_mean)
         self._arrived = [0] * len(pivots)
+        # For a queue, which asks for the mean of each, too.
+        self._projection, self._asked = projection, [0] * len(pivots)
+        self._refining: list[Screen | None] = [None] * len(pivots)
         self._names = [f"{r} pivots, float64" for r in pivots]
         self._waiting: list[Held] = []
         self._rounds = self._arriving = 0
@@ -58,16 +62,18 @@ class LaterStages:
         """Take over what the first stage left of a block that `entered` it."""
         with self._lock:
             self.counts.count(0, entered, 0 if held is None else len(held))
-            if held is not None and len(held):
+            if held is not None and len(held) and isinstance(pool, Pool):
                 self._waiting.append(held)
                 self._arriving += len(held)
             is_due = self._arriving >= WAITING and self.counts.entered[0] >= self._due
             is_full = sum(part.bytes for part in self._waiting) > WAITING_BYTES[self._device.type]
-        if is_full or is_due or self._rounds < IMPATIENT:
-            # What no value raises the threshold of has nothing to wait for.
-            self.go_on(pool, workspace, is_full or not pool.wants_values)
+        if isinstance(pool, Pool):
+            if is_full or is_due or self._rounds < IMPATIENT:
+                self.go_on(pool, workspace, is_full)
+        elif held is not None:  # a queue bounds them further when they may be next
+            pool.add(Contenders(held.places, held.X, torch.full_like(held.upper, -torch.inf), held.upper))
 
-    def go_on(self, pool: Pool | Sieve, workspace: Workspace, everything: bool = True) -> None:
+    def go_on(self, pool: Pool, workspace: Workspace, everything: bool = True) -> None:
         """Pass all that wait through the stages, or those with the highest bounds, and add what is left to the pool."""
         with self._lock:
             waiting, self._waiting, self._arriving = self._waiting, [], 0
@@ -94,7 +100,7 @@ class LaterStages:
             if not everything and len(rest):
                 self._waiting.append(rest)
 
-    def _halving(self, held: Held, pool: Pool | Sieve, workspace: Workspace, counts: Counts) -> None:
+    def _halving(self, held: Held, pool: Pool, workspace: Workspace, counts: Counts) -> None:
         """Finish some candidates; in halves where the device has not enough memory for them."""
         own = Counts.of(len(counts.entered))
         try:
@@ -109,21 +115,15 @@ class LaterStages:
         for half in (slice(0, cut), slice(cut, None)):
             self._halving(held.take(half), pool, workspace, counts)
 
-    def _finish(self, held: Held, pool: Pool | Sieve, workspace: Workspace, counts: Counts) -> None:
+    def _finish(self, held: Held, pool: Pool, workspace: Workspace, counts: Counts) -> None:
         """Pass some candidates through all stages; nothing is added to the pool before all is done."""
         for number in range(len(self._pivots)):
-            # All pivots take as long as the values.
-            is_worth_it = len(held) and (pool.wants_values or self._pivots[number] < len(self._criterion.factor.L))
-            screen = self._screen(number, len(held)) if is_worth_it else None
+            screen = self._screen(number, len(held)) if len(held) else None
             if screen is None:
                 break
             left = self._screened(screen, held, pool, workspace)
             counts.count(1 + number, len(held), len(left))
             held = left
-        if not pool.wants_values:
-            unknown = torch.full_like(held.upper, -torch.inf)
-            pool.add(Contenders(held.places, held.X, unknown, held.upper))
-            return
         counts.count(-1, len(held), 0)
         if not len(held):
             return
@@ -132,6 +132,28 @@ class LaterStages:
         delta, error = 2.0 * self._criterion.dense.mean, self._criterion.dense.between(variance)
         bounds = mean.reshape(len(held.X), -1), delta, variance - error, variance + error
         pool.add(Contenders(held.places, held.X, self._criterion.lower(*bounds), self._criterion.upper(*bounds)))
+
+    @property
+    def levels(self) -> int:
+        """Number of stages of bounds."""
+        return len(self._pivots)
+
+    def refined(self, X: Tensor, level: int) -> Tensor | None:
+        """Return upper bounds of `m` values by one of the stages; None where it would not pay to build it."""
+        factor, r, projection = self._criterion.factor, self._pivots[level], self._projection
+        self._asked[level] += len(X)
+        if self._refining[level] is None:
+            is_known = r <= len(projection.G)
+            if not is_known and self._asked[level] < BUILDING * r**2 / len(factor.L):
+                return None
+            projection = projection if is_known else Projection.of(factor, r)
+            self._refining[level] = screen_of(self._criterion, projection, r, torch.float64, True)
+        screen = self._refining[level]
+        assert screen is not None, "it was built"
+        order, bounds = screen(X, Workspace())
+        upper = torch.empty_like(bounds.high)
+        upper[order] = self._judge.upper(bounds)
+        return upper
 
     def _screen(self, number: int, arriving: int) -> Screen | None:
         """Return a stage; None while too few candidates have arrived there to pay for building it."""
@@ -143,7 +165,7 @@ class LaterStages:
                 self._screens[number] = screen
             return screen
 
-    def _screened(self, screen: Screen, held: Held, pool: Pool | Sieve, workspace: Workspace) -> Held:
+    def _screened(self, screen: Screen, held: Held, pool: Pool, workspace: Workspace) -> Held:
         """Return the candidates that a stage leaves, with their new upper bounds."""
         order, bounds = screen(held.X, workspace)
         held = held.take(order)

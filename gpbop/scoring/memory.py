@@ -23,6 +23,8 @@ STRIP_TABLES, STRIP_SUMS = 4, 8
 STRIP_PART = {"cpu": 2**19, "cuda": 2**21}
 # What candidates may take that wait for the later stages; while they are joined and sorted there are so many copies.
 WAITING_BYTES, WAITING_COPIES = {"cpu": 2**25, "cuda": 2**29}, 3
+# What the candidates of a batch's queue may take, and again what is computed of those that were looked at.
+QUEUE_BYTES = {"cpu": 2**28, "cuda": 2**31}
 # Share of the free memory that is used.
 SHARE = 0.5
 
@@ -45,6 +47,11 @@ def needed_bytes(factor: Factor, d: int, rows: int, threads: int) -> int:
     dense = min(factor.block_bytes, 8 * BLOCK_ARRAYS * rows * n)
     shared = 8 * SQUARES * n * n + 8 * STRIP_TABLES * n * MOST_TABLE + WAITING_COPIES * WAITING_BYTES[kind]
     return shared + threads * (8 * STRIP_SUMS * STRIP_PART[kind] + 8 * BLOCKS_ALIVE * rows * (d + 1) + dense)
+
+
+def queue_bytes(factor: Factor) -> int:
+    """Return an upper bound of the memory that a batch takes beside what scoring does, in bytes."""
+    return 4 * QUEUE_BYTES[factor.L.device.type]
 
 
 def free_bytes(device: torch.device) -> int | None:

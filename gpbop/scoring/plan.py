@@ -14,7 +14,7 @@ from gpbop.acquisition import UCB_BETA, Direction
 from gpbop.configs import Config
 from gpbop.scoring.batch import LEAST_QUEUE, QUEUE_SHARE, choose_batch
 from gpbop.scoring.job import Job, check_positive
-from gpbop.scoring.memory import needed_bytes
+from gpbop.scoring.memory import needed_bytes, queue_bytes
 from gpbop.scoring.sources.base import Device, Indexed, Keep, Source
 from gpbop.scoring.sources.blocks import Block, Strip
 from gpbop.space import Space
@@ -117,11 +117,13 @@ def plan(
     once = passes * max(short - each * few, 0.0)
     if batch and is_lazy:  # the choices from the queue, whatever the number of candidates
         once += max(_timed(job, 1, k, True)[0] - short, 0.0)
+    factor = job.question.factor()
+    room = needed_bytes(factor, gp.space.d, job.block_rows, job.threads) + (queue_bytes(factor) if batch else 0)
     return Plan(
         job.question.gp.device,
         size,
         None if size is None else once + passes * each * size,
-        needed_bytes(job.question.factor(), gp.space.d, job.block_rows, job.threads),
+        room,
         1.0 / (passes * each),
         job.block_rows,
         job.threads,

@@ -7,9 +7,10 @@ Notation:
     v       s - |V|^2 - sum_t w_t^2
 
 Values only fall, so an old upper bound holds, be it from the pass that found the candidate or from an earlier choice;
-those with the highest are brought up to date until one is found that no other can exceed (lazy greedy). They are
-computed side by side, by matrix products whose last digits depend on that; so values come with bounds on their errors,
-and where these leave several different candidates, each is computed by itself.
+those with the highest are bounded by more pivots, and what that leaves is brought up to date, until one is found that
+no other can exceed (lazy greedy). They are computed side by side, by matrix products whose last digits depend on that;
+so values come with bounds on their errors, and where these leave several different candidates, each is computed by
+itself.
 """
 
 from collections.abc import Callable
@@ -20,9 +21,10 @@ from torch import Tensor
 from gpbop.kernels.features import Features
 from gpbop.scoring.contenders import Contenders
 from gpbop.scoring.criteria import Criterion
+from gpbop.scoring.memory import QUEUE_BYTES
 
-# Candidates with the highest bounds that are looked at first.
-FIRST = 64
+# Candidates with the highest bounds that are brought up to date first, and at most at a time where not all are needed.
+FIRST, MOST = 64, 4096
 
 
 class Queue:
@@ -32,19 +34,36 @@ class Queue:
         criterion: The acquisition function; it believes `most` points.
         contenders: The candidates, with upper bounds of their values.
         most: How many may be chosen.
+        refine: Returns upper bounds of the values of `m x d` points by one of `levels` stages, each better than the
+            one before, for the process before any point of the queue was believed; None where that does not pay.
+        levels: Number of these stages.
     """
 
-    def __init__(self, criterion: Criterion, contenders: Contenders, most: int) -> None:
-        self._criterion, self.candidates = criterion, contenders
+    def __init__(
+        self,
+        criterion: Criterion,
+        contenders: Contenders,
+        most: int,
+        refine: Callable[[Tensor, int], Tensor | None] = lambda X, level: None,
+        levels: int = 0,
+    ) -> None:
+        self._criterion, self._refine, self._levels = criterion, refine, levels
+        # In the order of the bounds that they came with: those after the first `_front` ones cannot be the best yet.
+        self.candidates = contenders = contenders.take(contenders.high.argsort(descending=True, stable=True))
+        self._front, self._size = 0, FIRST
         factor = criterion.factor
         zeros, self._means = factor.L.new_zeros, factor.alpha[:1].numel()
+        each = 8 * (len(factor.L) + most + self._means + 2)
+        self._room = min(len(contenders), max(2 * FIRST, QUEUE_BYTES[factor.L.device.type] // each))
         self._uppers, self._is_left = contenders.high.clone(), torch.ones_like(contenders.index, dtype=torch.bool)
         self._features = factor.form.features(contenders.X)
         # Candidates that were looked at have a slot, with all that is computed of them.
         self._slot, self._taken = torch.full_like(contenders.index, -1), 0
-        self._known = zeros(0, dtype=torch.long)
-        self._mean, self._variance = zeros(0, self._means), zeros(0)
-        self._V, self._W = zeros(0, len(factor.L)), zeros(0, most)
+        self._level = torch.zeros_like(contenders.index)
+        empty, room = factor.L.new_empty, self._room
+        self._place, self._known = empty(room, dtype=torch.long), empty(room, dtype=torch.long)
+        self._mean, self._variance = empty(room, self._means), empty(room)
+        self._V, self._W = empty(room, len(factor.L)), empty(room, most)
         self._chosen: list[int] = []
         self._own_V, self._own_L = zeros(most, len(factor.L)), zeros(most, most)
         self._alone: dict[int, tuple[Tensor, Tensor]] = {}
@@ -61,9 +80,7 @@ class Queue:
             alone: Makes the function that gives the value that counts of one candidate, `1 x d`; asked where bounds
                 leave several different ones. If absent, what the queue computes of each by itself counts.
         """
-        reached = self._refreshed(self._uppers.topk(min(FIRST, len(self))).indices)
-        reached = max(reached, self._refreshed((self._uppers >= reached).nonzero()[:, 0]))
-        places = ((self._uppers >= reached) & self._is_left).nonzero()[:, 0]
+        places = self._highest()
         rows, inverse = torch.unique(self.candidates.X[places], dim=0, return_inverse=True)
         if alone is None or len(rows) == 1:
             values = [self._value(place) for place in places.tolist()]
@@ -84,9 +101,52 @@ class Queue:
         self._chosen.append(place)
         self._is_left[place], self._uppers[place] = False, -torch.inf
 
+    def _highest(self) -> Tensor:
+        """Bring candidates up to date, those with the highest bounds first, and return those that may be the best."""
+        reached, size = -torch.inf, self._size
+        while True:
+            self._front = min(max(self._front, 2 * size), len(self))
+            uppers = self._uppers[: self._front]
+            highest = uppers.topk(min(size, self._front)).indices
+            highest = highest[(uppers[highest] >= reached) & self._is_left[highest]]
+            slots = self._slot[highest]
+            behind = highest[(slots < 0) | (self._known[slots] < len(self._chosen))]
+            if len(behind):
+                reached = max(reached, self._refreshed(self._left_by_bounds(behind)))
+                size = min(2 * size, MOST)
+            elif self._front < len(self) and float(self.candidates.high[self._front]) >= reached:
+                self._front *= 2
+            elif len(highest) < size or size >= self._front:
+                self._size = max(FIRST, size // 4)
+                return highest
+            else:
+                size *= 2
+
+    def _left_by_bounds(self, places: Tensor) -> Tensor:
+        """Bound some candidates by the next stage of each, and return those for which there is none."""
+        level, has_no_slot = self._level[places], self._slot[places] < 0
+        is_bounded = torch.zeros_like(has_no_slot)
+        for number in range(self._levels):
+            at = (level == number) & has_no_slot
+            new = places[at]
+            upper = self._refine(self.candidates.X[new], number) if len(new) else None
+            if upper is None:
+                level = level + at  # on to the next stage
+            else:
+                self._uppers[new], self._level[new] = torch.minimum(self._uppers[new], upper), number + 1
+                is_bounded |= at
+        return places[~is_bounded]
+
     def _refreshed(self, places: Tensor) -> float:
         """Bring some candidates up to date, and return the greatest of the lower bounds of their values."""
-        self._look_at(places[self._slot[places] < 0])
+        reached = -torch.inf
+        for some in torch.split(places, max(1, self._room // 4)):
+            if len(some):
+                reached = max(reached, self._brought_up(some))
+        return reached
+
+    def _brought_up(self, places: Tensor) -> float:
+        self._look_at(places)
         slots = self._slot[places]
         behind = len(self._chosen) - self._known[slots]
         self._catch_up(places[behind == 1])
@@ -99,20 +159,32 @@ class Queue:
         return float(torch.where(is_left, self._criterion.lower(*moments), -torch.inf).max())
 
     def _look_at(self, places: Tensor) -> None:
-        """Give candidates a slot, for the process before any point was believed."""
-        factor = self._criterion.factor
-        for some in torch.split(places, factor.block_rows()):
-            first, self._taken = self._taken, self._taken + len(some)
-            if self._taken > len(self._known):
-                for name in ("_known", "_mean", "_V", "_variance", "_W"):
-                    kept = getattr(self, name)
-                    more = kept.new_zeros(max(self._taken, 2 * len(kept)) - len(kept), *kept.shape[1:])
-                    setattr(self, name, torch.cat([kept, more]))
-            slots = slice(first, self._taken)
+        """Give candidates a slot that have none, for the process before any point was believed."""
+        factor, new = self._criterion.factor, places[self._slot[places] < 0]
+        if self._taken + len(new) > self._room:
+            self._make_room(places)
+        for some in torch.split(new, factor.block_rows()):
+            slots = slice(self._taken, self._taken + len(some))
             mean, V = factor.solve_rows(self.candidates.X[some])
             self._mean[slots], self._V[slots] = mean.reshape(len(some), self._means), V.mT
             self._variance[slots] = factor.outputscale - V.square().sum(0)
-            self._slot[some] = torch.arange(first, self._taken, device=some.device)
+            self._place[slots], self._known[slots], self._taken = some, 0, slots.stop
+            self._slot[some] = torch.arange(slots.start, slots.stop, device=some.device)
+
+    def _make_room(self, places: Tensor) -> None:
+        """Give up half of the slots, not those of some candidates; bounds stay, all else is computed anew when asked.
+
+        Those with the highest bounds, which are looked at next, are kept.
+        """
+        own = self._slot[places]
+        last = self._uppers[self._place[: self._taken]]
+        last[own[own >= 0]] = torch.inf
+        kept = last.topk(self._room // 2).indices
+        self._slot[self._place[: self._taken]] = -1
+        for part in (self._place, self._known, self._mean, self._variance, self._V, self._W):
+            part[: len(kept)] = part[kept]
+        self._taken = len(kept)
+        self._slot[self._place[: self._taken]] = torch.arange(self._taken, device=kept.device)
 
     def _catch_up(self, places: Tensor) -> None:
         """Add what the believed points add that candidates do not know of yet."""

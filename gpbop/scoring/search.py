@@ -12,17 +12,15 @@ from gpbop.acquisition import Question, acquisition
 from gpbop.kernels.profiles import Workspace
 from gpbop.progress import Progress
 from gpbop.scoring.cascade import Cascade
-from gpbop.scoring.contenders import Pool, Sieve
+from gpbop.scoring.contenders import NAMES, Pool, Sieve
 from gpbop.scoring.criteria import criterion
+from gpbop.scoring.memory import QUEUE_BYTES
 from gpbop.scoring.queue import Queue
 from gpbop.scoring.scan import Work, one_core, scan
 from gpbop.scoring.scouting import foresee, scout
 from gpbop.scoring.sources.base import Keep, Source
 from gpbop.scoring.thompson import SampleScores
 from gpbop.scoring.top import Certificate, Stage
-
-# Candidates of a queue at most, for each one that is wanted: bounds leave more than reach the value that is foreseen.
-ROOM = 64
 
 Works = list[Cascade | SampleScores]
 
@@ -112,11 +110,12 @@ class Search:
             return None
         with one_core(), torch.no_grad():
             threshold = foresee(self._scouted(source), judge, wanted, keep)
-        sieve = Sieve(threshold, ROOM * wanted, source.space.d, device, without)
+        room = QUEUE_BYTES[device.type] // (8 * (source.space.d + len(NAMES)))
+        sieve = Sieve(threshold, max(wanted, room), source.space.d, device, without)
         certificate = self._through(source, works, sieve)
         contenders, threshold = sieve.contenders()
         with one_core(), torch.no_grad():
-            return Queue(judge, contenders, most), threshold, certificate
+            return works[0].queue(contenders, most), threshold, certificate
 
     def _scouted(self, source: Source) -> Source:
         return source if self.whole is None else self.whole.unfiltered()[0]

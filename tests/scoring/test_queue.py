@@ -91,10 +91,39 @@ def test_bounds_from_elsewhere_spare_the_look() -> None:
     gp, X = process(SPACE, 30), points(300)
     asked = criterion("ucb", Question(gp), 5)
     values = asked(gp.factor.moments(X)[0].unsqueeze(1), gp.factor.moments(X)[1])
-    lazy = Queue(asked, Contenders(torch.arange(300), X, values - 1.0, values + 1e-6), 5)
     with mock.patch.object(queue, "FIRST", 4):
-        assert lazy.best()[0] == int(values.argmax())
+        lazy = Queue(asked, Contenders(torch.arange(300), X, values - 1.0, values + 1e-6), 5)
+        assert int(lazy.candidates.index[lazy.best()[0]]) == int(values.argmax())
     assert lazy._taken < 30
+
+
+@pytest.mark.parametrize("pays", [(True, True), (False, True), (False, False)])
+@pytest.mark.parametrize("room", [0, 2**28])
+@pytest.mark.parametrize("name", BELIEVED)
+def test_better_bounds_and_little_room_change_nothing(name: str, room: int, pays: tuple[bool, bool]) -> None:
+    """Whatever is bounded, forgotten and looked at again, the choices are those of a queue that knows everything."""
+    gp, X = process(SPACE, 30), points(600)
+    asked, plain = criterion(name, Question(gp), 40), queue_of(gp, name, X)
+    generator, seen = torch.Generator().manual_seed(0), []
+
+    def refine(X: Tensor, level: int) -> Tensor | None:
+        seen.append((level, len(X)))
+        mean, variance = asked.factor.moments(X)
+        delta, error = asked.dense.mean, asked.dense.between(variance)
+        upper = asked.upper(mean.reshape(len(X), -1), delta, variance - error, variance + error)
+        loose = torch.rand(len(X), generator=generator, dtype=torch.float64) * (0.3, 0.01)[level]
+        return upper + loose if pays[level] else None
+
+    high = torch.full((600,), 1e6, dtype=torch.float64) + torch.arange(600) % 7
+    with mock.patch.object(queue, "FIRST", 8), mock.patch.dict(queue.QUEUE_BYTES, {"cpu": room}):
+        lazy = Queue(asked, Contenders(torch.arange(600), X, high - 1e9, high), 40, refine, 2)
+        for _ in range(40):
+            (place, value), (other, expected) = lazy.best(), plain.best()
+            assert (int(lazy.candidates.index[place]), value) == (int(plain.candidates.index[other]), expected)
+            lazy.believe(place)
+            plain.believe(other)
+    assert lazy._taken <= lazy._room <= (16 if not room else 600)
+    assert len({level for level, _ in seen}) == 2
 
 
 def test_where_bounds_leave_several_the_value_that_counts_decides() -> None:
