@@ -187,7 +187,7 @@ def _pairwise() -> list[Sizes]:
 
 
 def _case(space: str, d: int, n: int, noise: float, **others: Any) -> Sizes:
-    usual = {"kernel": "matern52", "reach": 0.5, "direction": "minimize", "k": 10, "m": 1000, "grid": 2000}
+    usual = {"kernel": "matern52", "reach": 0.5, "direction": "minimize", "k": 10, "m": 2100, "grid": 2100}
     return {"space": space, "d": d, "n": n, "noise": noise} | usual | {"batched": "all"} | others
 
 

@@ -94,6 +94,16 @@ class Criterion:
             variance = torch.where(worst[:, 0] >= self.incumbent, high, low)
         return _widened(self.function(worst, variance.clamp_min(self.factor.smallest_variance).sqrt()), -1.0)
 
+    def around(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute `m` values side by side, and bound those that count, of one candidate at a time, from both sides."""
+        if not len(X):  # a filter left none
+            return X.new_empty(0), X.new_empty(0)
+        mean, variance = self.factor.moments(X)
+        # Both computations may be off, each its own way.
+        delta, error = 2.0 * self.dense.mean, self.dense.between(variance)
+        bounds = mean.reshape(len(X), -1), delta, variance - error, variance + error
+        return self.lower(*bounds), self.upper(*bounds)
+
 
 def _widened(values: Tensor, direction: float) -> Tensor:
     # Where no bound can be computed there is none.

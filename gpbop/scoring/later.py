@@ -127,11 +127,7 @@ class LaterStages:
         counts.count(-1, len(held), 0)
         if not len(held):
             return
-        mean, variance = self._criterion.factor.moments(held.X)
-        # Both this computation, in a block, and the one that counts, of one candidate, may be off, each its own way.
-        delta, error = 2.0 * self._criterion.dense.mean, self._criterion.dense.between(variance)
-        bounds = mean.reshape(len(held.X), -1), delta, variance - error, variance + error
-        pool.add(Contenders(held.places, held.X, self._criterion.lower(*bounds), self._criterion.upper(*bounds)))
+        pool.add(Contenders(held.places, held.X, *self._criterion.around(held.X)))
 
     @property
     def levels(self) -> int:

@@ -50,7 +50,7 @@ def scout(source: Source, criterion: Criterion, k: int, keep: Keep | None, witho
             index = index[keep(source.rows(index))]
         if without is not None:
             index = index[~torch.isin(index, without)]
-        known, low = torch.cat([known, index]), torch.cat([low, _low(source.rows(index), criterion)])
+        known, low = torch.cat([known, index]), torch.cat([low, criterion.around(source.rows(index))[0]])
         best = low.topk(min(k, len(low)))
         if len(low) < k or budget <= 0 or not len(index) or float(best.values[-1]) <= reached:
             break
@@ -80,18 +80,9 @@ def foresee(source: Source, criterion: Criterion, wanted: int, keep: Keep | None
     if keep is not None:
         X = X[keep(X)]
     place = math.ceil(len(X) * wanted / extent)
-    return float(_low(X, criterion).topk(place).values[-1]) if 0 < place < len(X) else -torch.inf
+    return float(criterion.around(X)[0].topk(place).values[-1]) if 0 < place < len(X) else -torch.inf
 
 
 def _distinct(index: Tensor) -> Tensor:
     distinct: Tensor = torch.unique(index)
     return distinct
-
-
-def _low(X: Tensor, criterion: Criterion) -> Tensor:
-    """Return lower bounds of `m` values, both errors included: of this computation, and of the one that counts."""
-    if not len(X):  # a filter left none
-        return X.new_empty(0)
-    mean, variance = criterion.factor.moments(X)
-    delta, error = 2.0 * criterion.dense.mean, criterion.dense.between(variance)
-    return criterion.lower(mean.reshape(len(X), -1), delta, variance - error, variance + error)

@@ -14,15 +14,18 @@ from gpbop.progress import Progress
 from gpbop.scoring.cascade import Cascade
 from gpbop.scoring.contenders import NAMES, Pool, Sieve
 from gpbop.scoring.criteria import criterion
+from gpbop.scoring.exhaustive import Exhaustive
 from gpbop.scoring.memory import QUEUE_BYTES
 from gpbop.scoring.queue import Queue
 from gpbop.scoring.scan import Work, one_core, scan
 from gpbop.scoring.scouting import foresee, scout
 from gpbop.scoring.sources.base import Keep, Source
-from gpbop.scoring.thompson import SampleScores
 from gpbop.scoring.top import Certificate, Stage
 
-Works = list[Cascade | SampleScores]
+# Candidates of a source, and covariances of all of them, up to which every candidate is computed.
+FEW, FEW_COVARIANCES = 2048, 2**20
+
+Works = list[Cascade | Exhaustive]
 
 
 @dataclass(frozen=True)
@@ -128,8 +131,11 @@ class Search:
             believes: How many more points may be believed while the bounds are to hold.
         """
         source, keep = self.source.unfiltered()
+        extent = self._scouted(source).extent
+        few = extent is not None and extent <= FEW and extent * len(question.gp.factor.L) <= FEW_COVARIANCES
         with one_core(), torch.no_grad():
-            works = [self._work(_moved(question, at), keep, believes) for at in (question.gp.device, *self.devices)]
+            devices = question.gp.device, *self.devices
+            works = [self._work(_moved(question, device), keep, believes, few) for device in devices]
         return works, source, keep
 
     def _through(self, source: Source, works: Works, pool: Pool | Sieve) -> Certificate:
@@ -142,10 +148,12 @@ class Search:
             is_complete = False
         return _certificate(works, is_complete)
 
-    def _work(self, question: Question, keep: Keep | None, believes: int) -> Cascade | SampleScores:
+    def _work(self, question: Question, keep: Keep | None, believes: int, few: bool) -> Cascade | Exhaustive:
         if self.name == "thompson":
-            return SampleScores(acquisition(self.name, question), question.gp.device, keep)
-        return Cascade(criterion(self.name, question, believes), keep)
+            return Exhaustive.of_draw(acquisition(self.name, question), question.gp.device, keep)
+        judge = criterion(self.name, question, believes)
+        # A queue reads bounds of stages.
+        return Exhaustive(judge.around, judge.factor.L.device, keep) if few and not believes else Cascade(judge, keep)
 
     def _pass(self, source: Source, works: Works, pool: Pool | Sieve) -> bool:
         """Let all candidates pass; return whether Ctrl-C did not stop it."""
@@ -167,7 +175,7 @@ def _moved(question: Question, device: torch.device) -> Question:
     return replace(question, gp=question.gp.to(device), X_pending=None if pending is None else pending.to(device))
 
 
-def _process(work: Cascade | SampleScores, pool: Pool | Sieve, piece: Work, workspace: Workspace) -> None:
+def _process(work: Cascade | Exhaustive, pool: Pool | Sieve, piece: Work, workspace: Workspace) -> None:
     work.process(piece, pool, workspace)
 
 

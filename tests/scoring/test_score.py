@@ -3,6 +3,7 @@
 import math
 import warnings
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from gpbop import Categorical, Float, GaussianProcess, Space
 from gpbop.acquisition import Question
 from gpbop.errors import AcquisitionError, ArgumentError, NumericalWarning, ShapeError
-from gpbop.scoring import Top, score, score_all
+from gpbop.scoring import Top, score, score_all, search
 from gpbop.scoring.criteria import MOMENT_CRITERIA
 from gpbop.scoring.sources import SourceError
 from tests.scoring.candidates import InMemory, all_stages, plain_order, process
@@ -252,3 +253,13 @@ def test_mistakes_are_named() -> None:
     other = Space({"x": Float(0.0, 1.0)})
     with pytest.raises(SourceError, match="space"):
         score(gp, InMemory(other, points(other, 5)))
+
+
+@pytest.mark.parametrize("k", [1, 20, 300])
+@pytest.mark.parametrize("name", ALL)
+def test_few_candidates_are_all_computed(name: str, k: int) -> None:
+    gp, X = process(MIXED, 40), points(MIXED, 300)
+    with mock.patch.object(search, "FEW", 2048):
+        top = check(gp, torch.cat([X, X[:5]]), name, k)
+    assert [stage.name for stage in top.certificate.stages] == ["dense"]
+    assert top.certificate.dense_share == 1.0

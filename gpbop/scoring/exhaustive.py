@@ -1,8 +1,11 @@
-"""Scoring by one function drawn from the posterior: nothing bounds it, so every candidate is computed."""
+"""Scoring without bounds: every candidate is computed, for nothing bounds a draw, and few cost less than bounds do."""
 
+from collections.abc import Callable
+from functools import partial
 from threading import Lock
 
 import torch
+from torch import Tensor
 
 from gpbop.acquisition import Acquisition
 from gpbop.kernels.profiles import Workspace
@@ -16,20 +19,28 @@ from gpbop.scoring.top import Stage
 # times a weight of the draw's correction, keep nine digits.
 VALUE_ERROR = 1e-9
 
+Around = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Computes `m` values, and returns bounds of the values that count, those of one candidate at a time."""
 
-class SampleScores:
-    """Dense scoring by one draw.
+
+class Exhaustive:
+    """Dense scoring.
 
     Args:
-        path: The draw, as an acquisition function.
+        around: What is computed.
         device: Where it is computed.
         keep: Which candidates count; None: all.
     """
 
-    def __init__(self, path: Acquisition, device: torch.device, keep: Keep | None = None) -> None:
-        self._path, self._device, self._keep, self.counts = path, device, keep, Counts.of(1)
+    def __init__(self, around: Around, device: torch.device, keep: Keep | None = None) -> None:
+        self._around, self._device, self._keep, self.counts = around, device, keep, Counts.of(1)
         self.candidates = 0
         self._lock = Lock()
+
+    @staticmethod
+    def of_draw(path: Acquisition, device: torch.device, keep: Keep | None = None) -> "Exhaustive":
+        """Score by one function drawn from the posterior."""
+        return Exhaustive(partial(_around_draw, path), device, keep)
 
     def process(self, work: Block | Strip, pool: Pool | Sieve, _: Workspace) -> None:
         """Compute one block."""
@@ -37,9 +48,7 @@ class SampleScores:
         with torch.no_grad():
             if self._keep is not None:
                 block = block.take(self._keep(block.X))
-            values = self._path(block.X)
-        margin = VALUE_ERROR * (values.abs() + 1.0)
-        pool.add(Contenders(block.index, block.X, values - margin, values + margin))
+            pool.add(Contenders(block.index, block.X, *self._around(block.X)))
         with self._lock:
             self.candidates += len(work)
             self.counts.count(0, len(work), 0)
@@ -54,3 +63,9 @@ class SampleScores:
     def dense_share(self) -> float:
         """Everything is computed."""
         return 1.0
+
+
+def _around_draw(path: Acquisition, X: Tensor) -> tuple[Tensor, Tensor]:
+    values = path(X)
+    margin = VALUE_ERROR * (values.abs() + 1.0)
+    return values - margin, values + margin
