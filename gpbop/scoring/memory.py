@@ -23,8 +23,9 @@ STRIP_TABLES, STRIP_SUMS = 4, 8
 STRIP_PART = {"cpu": 2**19, "cuda": 2**21}
 # What candidates may take that wait for the later stages; while they are joined and sorted there are so many copies.
 WAITING_BYTES, WAITING_COPIES = {"cpu": 2**25, "cuda": 2**29}, 3
-# What the candidates of a batch's queue may take, and again what is computed of those that were looked at.
-QUEUE_BYTES = {"cpu": 2**28, "cuda": 2**31}
+# What the candidates of a batch's queue may take, and again what is computed of those that were looked at; where memory
+# is short so large a share of what is free, but no less than some.
+QUEUE_BYTES, QUEUE_PART, LEAST_QUEUE_BYTES = {"cpu": 2**28, "cuda": 2**31}, 0.125, 2**24
 # Share of the free memory that is used.
 SHARE = 0.5
 
@@ -52,6 +53,12 @@ def needed_bytes(factor: Factor, d: int, rows: int, threads: int) -> int:
 def queue_bytes(factor: Factor) -> int:
     """Return an upper bound of the memory that a batch takes beside what scoring does, in bytes."""
     return 4 * QUEUE_BYTES[factor.L.device.type]
+
+
+def queue_room(device: torch.device) -> int:
+    """Return what the candidates of a batch's queue may take on a device, in bytes."""
+    most, free = QUEUE_BYTES[device.type], free_bytes(device)
+    return most if free is None else min(most, max(int(QUEUE_PART * free), LEAST_QUEUE_BYTES))
 
 
 def free_bytes(device: torch.device) -> int | None:

@@ -21,7 +21,7 @@ from torch import Tensor
 from gpbop.kernels.features import Features
 from gpbop.scoring.contenders import Contenders
 from gpbop.scoring.criteria import Criterion
-from gpbop.scoring.memory import QUEUE_BYTES
+from gpbop.scoring.memory import queue_room
 
 # Candidates with the highest bounds that are brought up to date first, and at most at a time where not all are needed.
 FIRST, MOST = 64, 4096
@@ -54,7 +54,7 @@ class Queue:
         factor = criterion.factor
         zeros, self._means = factor.L.new_zeros, factor.alpha[:1].numel()
         each = 8 * (len(factor.L) + most + self._means + 2)
-        self._room = min(len(contenders), max(2 * FIRST, QUEUE_BYTES[factor.L.device.type] // each))
+        self._room = min(len(contenders), max(2 * FIRST, queue_room(factor.L.device) // each))
         self._uppers, self._is_left = contenders.high.clone(), torch.ones_like(contenders.index, dtype=torch.bool)
         self._features = factor.form.features(contenders.X)
         # Candidates that were looked at have a slot, with all that is computed of them.

@@ -15,7 +15,7 @@ from gpbop.scoring.cascade import Cascade
 from gpbop.scoring.contenders import NAMES, Pool, Sieve
 from gpbop.scoring.criteria import criterion
 from gpbop.scoring.exhaustive import Exhaustive
-from gpbop.scoring.memory import QUEUE_BYTES
+from gpbop.scoring.memory import queue_room
 from gpbop.scoring.queue import Queue
 from gpbop.scoring.scan import Work, one_core, scan
 from gpbop.scoring.scouting import foresee, scout
@@ -113,7 +113,7 @@ class Search:
             return None
         with one_core(), torch.no_grad():
             threshold = foresee(self._scouted(source), judge, wanted, keep)
-        room = QUEUE_BYTES[device.type] // (8 * (source.space.d + len(NAMES)))
+        room = queue_room(device) // (8 * (source.space.d + len(NAMES)))
         sieve = Sieve(threshold, max(wanted, room), source.space.d, device, without)
         certificate = self._through(source, works, sieve)
         contenders, threshold = sieve.contenders()

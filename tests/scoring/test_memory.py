@@ -1,6 +1,7 @@
 """Blocks fit into the memory there is, and a device that is full is said to be."""
 
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -10,14 +11,18 @@ from hypothesis import strategies as st
 from gpbop import Float, Space
 from gpbop.errors import DeviceError
 from gpbop.kernels.profiles import Workspace
-from gpbop.scoring import score_all
+from gpbop.scoring import memory, score_all
 from gpbop.scoring.memory import (
     BLOCK_ROWS,
     LEAST_BLOCK_ROWS,
+    LEAST_QUEUE_BYTES,
+    QUEUE_BYTES,
     SHARE,
     default_block_rows,
     free_bytes,
     needed_bytes,
+    queue_bytes,
+    queue_room,
 )
 from gpbop.scoring.scan import _halving
 from gpbop.scoring.sources.base import Block
@@ -85,3 +90,12 @@ def test_dense_scoring_is_halved_as_well(monkeypatch: pytest.MonkeyPatch) -> Non
     room = 0
     with pytest.raises(DeviceError, match="Free memory there"):
         list(score_all(gp, InMemory(SPACE, X)))
+
+
+@given(free=st.none() | st.integers(0, 2**40))
+def test_a_queue_takes_a_share_of_what_is_free(free: int | None) -> None:
+    with mock.patch.object(memory, "free_bytes", return_value=free):
+        room = queue_room(torch.device("cpu"))
+    assert LEAST_QUEUE_BYTES <= room <= QUEUE_BYTES["cpu"]
+    assert free is None or room <= max(LEAST_QUEUE_BYTES, free / 8)
+    assert 2 * room <= queue_bytes(process(SPACE, 3).factor)

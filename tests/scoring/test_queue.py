@@ -115,7 +115,7 @@ def test_better_bounds_and_little_room_change_nothing(name: str, room: int, pays
         return upper + loose if pays[level] else None
 
     high = torch.full((600,), 1e6, dtype=torch.float64) + torch.arange(600) % 7
-    with mock.patch.object(queue, "FIRST", 8), mock.patch.dict(queue.QUEUE_BYTES, {"cpu": room}):
+    with mock.patch.object(queue, "FIRST", 8), mock.patch.object(queue, "queue_room", return_value=room):
         lazy = Queue(asked, Contenders(torch.arange(600), X, high - 1e9, high), 40, refine, 2)
         for _ in range(40):
             (place, value), (other, expected) = lazy.best(), plain.best()
