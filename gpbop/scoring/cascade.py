@@ -6,6 +6,7 @@ training point, and then the later ones.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from threading import Lock
 
 import torch
@@ -99,9 +100,22 @@ class Cascade:
             with torch.no_grad():
                 self._later.go_on(pool, Workspace())
 
-    def queue(self, contenders: Contenders, most: int) -> Queue:
-        """Return a queue of what a pass left, of which so many may be chosen."""
-        return Queue(self.criterion, contenders, most, self._later.refined, self._later.levels)
+    def queue(self, contenders: Contenders, threshold: float, most: int) -> Queue:
+        """Return a queue of what a pass left, of which so many may be chosen while they reach the threshold.
+
+        By variance alone most bounds stay above what is chosen, so candidates are bounded further when they may be
+        next. Where the mean counts, most are under the threshold, and are dropped at once: many cost less than few.
+        """
+        if not self.criterion.needs_mean:
+            return Queue(self.criterion, contenders, most, self._later.refined, self._later.levels)
+        for level in range(self._later.levels - 1):  # the last one takes as long as the values
+            parts = torch.split(contenders.X, BLOCK_ROWS[self.device.type])
+            uppers = [self._later.refined(X, level) for X in parts]
+            known = [upper for upper in uppers if upper is not None]
+            if len(known) == len(parts):
+                high = torch.minimum(contenders.high, torch.cat(known))
+                contenders = replace(contenders, high=high).take((high >= threshold).nonzero()[:, 0])
+        return Queue(self.criterion, contenders, most)
 
     def _reconsider(self) -> None:
         """Go over to float64 where the first stage leaves so much in float32 that the later ones take longer."""
