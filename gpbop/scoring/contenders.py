@@ -6,14 +6,13 @@ Notation:
                 the best k
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
 import torch
 from torch import Tensor
 
-NAMES = ("index", "X", "low", "high")
 # Contenders beyond twice k that are kept before the losers among them are dropped.
 SPARE = 1024
 
@@ -45,10 +44,10 @@ class Contenders:
         """Move to a device."""
         return Contenders(self.index.to(device), self.X.to(device), self.low.to(device), self.high.to(device))
 
-    def joined(self, other: "Contenders") -> "Contenders":
-        """Append others."""
-        pairs = ((self.index, other.index), (self.X, other.X), (self.low, other.low), (self.high, other.high))
-        return Contenders(*(torch.cat(pair) for pair in pairs))
+    @staticmethod
+    def joined(parts: Sequence["Contenders"]) -> "Contenders":
+        """Join some, at least one."""
+        return Contenders(*(torch.cat([getattr(part, name) for part in parts]) for name in Contenders.__annotations__))
 
 
 class Sieve:
@@ -88,12 +87,11 @@ class Sieve:
             return self._trim(), self.threshold
 
     def _trim(self) -> Contenders:
-        index, X, low, high = (torch.cat([getattr(part, name) for part in self._held]) for name in NAMES)
-        held = Contenders(index, X, low, high)
+        held = Contenders.joined(self._held)
         # A block that is begun again, in halves for want of memory, may bring what is already there.
-        order = index.argsort(stable=True)
+        order = held.index.argsort(stable=True)
         is_first = torch.ones_like(order, dtype=torch.bool)
-        is_first[1:] = index[order[1:]] != index[order[:-1]]
+        is_first[1:] = held.index[order[1:]] != held.index[order[:-1]]
         held = held.take(order[is_first])
         held = held.take((held.high >= self.threshold).nonzero()[:, 0])
         if len(held) > self._most:
@@ -142,7 +140,7 @@ class Pool:
         with self._lock:
             # A block that is begun again, in halves for want of memory, may bring what is already there.
             new = new.take((new.high >= self.threshold) & ~torch.isin(new.index, self._held.index))
-            self._held = self._held.joined(new)
+            self._held = Contenders.joined([self._held, new])
             if len(self._held) >= self.k:
                 self._raise_threshold()
             if len(self._held) > 2 * self.k + SPARE:

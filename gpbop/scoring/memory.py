@@ -51,8 +51,12 @@ def needed_bytes(factor: Factor, d: int, rows: int, threads: int) -> int:
 
 
 def queue_bytes(factor: Factor) -> int:
-    """Return an upper bound of the memory that a batch takes beside what scoring does, in bytes."""
-    return 4 * QUEUE_BYTES[factor.L.device.type]
+    """Return an upper bound of the memory that a batch takes beside what scoring does, in bytes.
+
+    A sieve holds up to twice what it keeps, and once more while these are joined, and again while they are sorted; what
+    is computed of candidates comes when that is free again.
+    """
+    return 6 * QUEUE_BYTES[factor.L.device.type]
 
 
 def queue_room(device: torch.device) -> int:

@@ -12,7 +12,7 @@ from gpbop.acquisition import Question, acquisition
 from gpbop.kernels.profiles import Workspace
 from gpbop.progress import Progress
 from gpbop.scoring.cascade import Cascade
-from gpbop.scoring.contenders import NAMES, Pool, Sieve
+from gpbop.scoring.contenders import Pool, Sieve
 from gpbop.scoring.criteria import criterion
 from gpbop.scoring.exhaustive import Exhaustive
 from gpbop.scoring.memory import queue_room
@@ -113,7 +113,7 @@ class Search:
             return None
         with one_core(), torch.no_grad():
             threshold = foresee(self._scouted(source), judge, wanted, keep)
-        room = queue_room(device) // (8 * (source.space.d + len(NAMES)))
+        room = queue_room(device) // (8 * (source.space.d + 3))  # X, index and two bounds
         sieve = Sieve(threshold, max(wanted, room), source.space.d, device, without)
         certificate = self._through(source, works, sieve)
         contenders, threshold = sieve.contenders()
