@@ -9,7 +9,9 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3; do \
 	if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$python; break; fi; done)
 
 # One thread in tests: small matrices gain nothing from more, and BLAS and OpenMP pools fight over busy machines.
+# The tests themselves share out all cores instead, up to eight: each process that runs them imports torch.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+WORKERS := -n auto --maxprocesses 8 --dist worksteal
 
 .PHONY: demo test lint format types check clean
 .DEFAULT_GOAL := check
@@ -18,7 +20,7 @@ demo: $(VENV)/.installed
 	$(BIN)/gpbop demo $(DEMO)
 
 test: $(VENV)/.installed-dev
-	$(ONE_THREAD) $(BIN)/python -m pytest
+	$(ONE_THREAD) $(BIN)/python -m pytest $(WORKERS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
