@@ -62,8 +62,8 @@ def best_near(value: Acquisition, rough: Tensor, X: Tensor, k: int) -> list[int]
 
 def best_of_each(names: Iterable[str], question: Question, X: Tensor, k: int, best: Best) -> dict[str, list[int]]:
     """Return the best k candidates under each acquisition function."""
-    values = {name: acquisition(name, question) for name in names}
-    with one_core(), torch.no_grad():
+    with one_core(), torch.no_grad():  # with more of them points are believed with other roundings
+        values = {name: acquisition(name, question) for name in names}
         rough = in_blocks(values, X) if best is best_near else dict.fromkeys(names, X[:0, 0])
         return {name: best(values[name], rough[name], X, k) for name in names}
 

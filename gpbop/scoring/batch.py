@@ -77,7 +77,7 @@ def _take_lazily(search: Search, chosen: "_Chosen", k: int, share: int) -> Certi
             place, value = queue.best(lambda: search.value(chosen.question(search.name)))
             if value <= threshold:
                 break
-            chosen.add(int(queue.candidates.index[place]), queue.candidates.X[place], value)
+            chosen.add(int(queue.candidates.places[place]), queue.candidates.X[place], value)
             queue.believe(place)
     return certificate
 

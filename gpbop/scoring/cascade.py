@@ -6,14 +6,13 @@ training point, and then the later ones.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from threading import Lock
 
 import torch
 
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
-from gpbop.scoring.contenders import Contenders, Pool, Sieve
+from gpbop.scoring.contenders import Pool, Sieve
 from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.descent import Descent
 from gpbop.scoring.early import EarlyStages
@@ -24,6 +23,7 @@ from gpbop.scoring.memory import BLOCK_ROWS, STRIP_PART
 from gpbop.scoring.partial import squared_norm
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.queue import Queue
+from gpbop.scoring.refining import Refinement
 from gpbop.scoring.rounding import UNIT
 from gpbop.scoring.screening import Bounds
 from gpbop.scoring.screens import screen_of
@@ -36,6 +36,8 @@ from gpbop.scoring.trials import StageTrial
 # and without. With few training points the first stage takes no more than this share of them where the mean is needed.
 PIVOTS_WITH_MEAN = (64, 192, 448)
 PIVOTS_WITHOUT_MEAN = (256, 512)
+# Pivots of the stages of a queue; it has the values themselves as the last one.
+QUEUE_PIVOTS_WITH_MEAN, QUEUE_PIVOTS_WITHOUT_MEAN = (192, 448), (384, 768)
 FIRST_SHARE = 4
 # Candidates after which the first stage is judged, and the share of all that it may leave in float32.
 JUDGED, MOST_LEFT = 30_000, 0.1
@@ -61,6 +63,8 @@ class Cascade:
         first, *later = PIVOTS_WITH_MEAN if criterion.needs_mean else PIVOTS_WITHOUT_MEAN
         first = min(first, -(-n // FIRST_SHARE) if criterion.needs_mean else n)
         later = sorted({min(r, n) for r in (*later, n)} - {first})
+        for_queue = QUEUE_PIVOTS_WITH_MEAN if criterion.needs_mean else QUEUE_PIVOTS_WITHOUT_MEAN
+        self._queue_pivots = [r for r in for_queue if first < r < n]
         # What is known of the variances at first: enough for the second stage where the mean costs more than that.
         self._projection = Projection.of(factor, later[0] if criterion.needs_mean and later else first)
         dtype = torch.float32 if self._suits_float32() else torch.float64
@@ -100,21 +104,21 @@ class Cascade:
             with torch.no_grad():
                 self._later.go_on(pool, Workspace())
 
-    def queue(self, contenders: Contenders, threshold: float, most: int) -> Queue:
+    def queue(self, contenders: Held, threshold: float, most: int) -> Queue:
         """Return a queue of what a pass left, of which so many may be chosen while they reach the threshold.
 
         By variance alone most bounds stay above what is chosen, so candidates are bounded further when they may be
         next. Where the mean counts, most are under the threshold, and are dropped at once: many cost less than few.
         """
+        renews_mean = self.first.dtype == torch.float32 and self.criterion.needs_mean
+        refinement = Refinement(self._judge, self._projection, self._queue_pivots, renews_mean)
         if not self.criterion.needs_mean:
-            return Queue(self.criterion, contenders, most, self._later.refined, self._later.levels)
-        for level in range(self._later.levels - 1):  # the last one takes as long as the values
-            parts = torch.split(contenders.X, BLOCK_ROWS[self.device.type])
-            uppers = [self._later.refined(X, level) for X in parts]
-            known = [upper for upper in uppers if upper is not None]
-            if len(known) == len(parts):
-                high = torch.minimum(contenders.high, torch.cat(known))
-                contenders = replace(contenders, high=high).take((high >= threshold).nonzero()[:, 0])
+            return Queue(self.criterion, contenders, most, refinement)
+        for level in range(len(refinement)):
+            if len(contenders) and refinement.pays(level, len(contenders)):
+                rows = range(0, len(contenders), BLOCK_ROWS[self.device.type])
+                parts = [contenders.take(slice(start, start + rows.step)) for start in rows]
+                contenders = Held.joined([refinement(part, level).reaching(threshold) for part in parts])
         return Queue(self.criterion, contenders, most)
 
     def _reconsider(self) -> None:

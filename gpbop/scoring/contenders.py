@@ -13,6 +13,8 @@ from threading import Lock
 import torch
 from torch import Tensor
 
+from gpbop.scoring.held import Held
+
 # Contenders beyond twice k that are kept before the losers among them are dropped.
 SPARE = 1024
 
@@ -57,19 +59,20 @@ class Sieve:
         threshold: What candidates must reach.
         most: How many are kept; where there are more, the threshold rises to the highest bound that was dropped.
         d: Columns of an encoded point.
+        means: Means that are known of each.
         device: Where the candidates are.
         without: Positions of candidates that are left out.
     """
 
-    def __init__(self, threshold: float, most: int, d: int, device: torch.device, without: Tensor) -> None:
+    def __init__(self, threshold: float, most: int, d: int, means: int, device: torch.device, without: Tensor) -> None:
         self.threshold, self.device, self._most, self._without = threshold, device, most, without
-        self._held, self._count = [_none(d, device)], 0
+        self._held, self._count = [Held.none(d, means, device)], 0
         self._lock = Lock()
 
-    def add(self, new: Contenders) -> None:
+    def add(self, new: Held) -> None:
         """Add candidates."""
         new = new.to(self.device)
-        new = new.take(~torch.isin(new.index, self._without))
+        new = new.take(~torch.isin(new.places, self._without))
         with self._lock:
             self._held.append(new)
             self._count += len(new)
@@ -81,22 +84,22 @@ class Sieve:
         """Whether anything was added that is still there."""
         return self._count > 0
 
-    def contenders(self) -> tuple[Contenders, float]:
+    def contenders(self) -> tuple[Held, float]:
         """Return the candidates, and a value that no other candidate exceeds."""
         with self._lock:
             return self._trim(), self.threshold
 
-    def _trim(self) -> Contenders:
-        held = Contenders.joined(self._held)
+    def _trim(self) -> Held:
+        held = Held.joined(self._held)
         # A block that is begun again, in halves for want of memory, may bring what is already there.
-        order = held.index.argsort(stable=True)
+        order = held.places.argsort(stable=True)
         is_first = torch.ones_like(order, dtype=torch.bool)
-        is_first[1:] = held.index[order[1:]] != held.index[order[:-1]]
+        is_first[1:] = held.places[order[1:]] != held.places[order[:-1]]
         held = held.take(order[is_first])
-        held = held.take((held.high >= self.threshold).nonzero()[:, 0])
+        held = held.reaching(self.threshold)
         if len(held) > self._most:
-            order = held.high.argsort(descending=True)
-            self.threshold = float(held.high[order[self._most]])
+            order = held.upper.argsort(descending=True)
+            self.threshold = float(held.upper[order[self._most]])
             held = held.take(order[: self._most])
         self._held, self._count = [held], len(held)
         return held

@@ -63,6 +63,11 @@ class Criterion:
         return DenseRounding.of(self.factor).believed(self.believes)
 
     @property
+    def means(self) -> int:
+        """Number of mean functions that it reads."""
+        return self.factor.alpha[:1].numel() if self.needs_mean else 0
+
+    @property
     def falls_with_variance(self) -> bool:
         """Whether every bound made before a point was believed stays one after."""
         return self.incumbent is None

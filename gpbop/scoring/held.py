@@ -34,9 +34,20 @@ class Held:
         return 8 * len(self) * (2 + self.X.shape[1] + 2 * self.mean.shape[1])
 
     @staticmethod
+    def none(d: int, means: int, device: torch.device) -> "Held":
+        """Return no candidates, of so many columns and means."""
+        zeros = torch.zeros(0, dtype=torch.float64, device=device)
+        X, mean = (zeros.view(0, 1).expand(0, columns) for columns in (d, means))
+        return Held(zeros.long(), X, mean, mean, zeros)
+
+    @staticmethod
     def joined(parts: Sequence["Held"]) -> "Held":
         """Join some, at least one."""
         return Held(*(torch.cat([getattr(part, name) for part in parts]) for name in Held.__annotations__))
+
+    def to(self, device: torch.device) -> "Held":
+        """Move to a device."""
+        return Held(*(getattr(self, name).to(device) for name in Held.__annotations__))
 
     def take(self, which: Tensor | slice) -> "Held":
         """Select some."""

@@ -8,7 +8,6 @@ by the time that more of the source was seen.
 from threading import Lock
 
 import torch
-from torch import Tensor
 
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
@@ -16,7 +15,8 @@ from gpbop.scoring.contenders import Contenders, Pool, Sieve
 from gpbop.scoring.held import Counts, Held
 from gpbop.scoring.memory import WAITING_BYTES, out_of_memory
 from gpbop.scoring.pivoting import Projection
-from gpbop.scoring.screening import Bounds, Screen
+from gpbop.scoring.refining import BUILDING, screened
+from gpbop.scoring.screening import Screen
 from gpbop.scoring.screens import screen_of
 
 # New candidates that are waited for, and how many times as many of the source must have been seen as at the last time;
@@ -24,8 +24,6 @@ from gpbop.scoring.screens import screen_of
 WAITING, GROWTH, IMPATIENT = 1024, 1.2, 4
 # Candidates that go on first; at least twice as many as are wanted.
 CHUNK = 128
-# A projection on R pivots takes as long as so many times R^2 / n dense values.
-BUILDING = 6.0
 
 
 class LaterStages:
@@ -47,9 +45,6 @@ class LaterStages:
             has_mean = first.dtype == torch.float32 and self._criterion.needs_mean
             self._screens[0] = screen_of(self._criterion, projection, pivots[0], torch.float64, has_mean)
         self._arrived = [0] * len(pivots)
-        # For a queue, which asks for the mean of each, too.
-        self._projection, self._asked = projection, [0] * len(pivots)
-        self._refining: list[Screen | None] = [None] * len(pivots)
         self._names = [f"{r} pivots, float64" for r in pivots]
         self._waiting: list[Held] = []
         self._rounds = self._arriving = 0
@@ -71,7 +66,7 @@ class LaterStages:
             if is_full or is_due or self._rounds < IMPATIENT:
                 self.go_on(pool, workspace, is_full)
         elif held is not None:  # a queue bounds them further when they may be next
-            pool.add(Contenders(held.places, held.X, torch.full_like(held.upper, -torch.inf), held.upper))
+            pool.add(held)
 
     def go_on(self, pool: Pool, workspace: Workspace, everything: bool = True) -> None:
         """Pass all that wait through the stages, or those with the highest bounds, and add what is left to the pool."""
@@ -121,35 +116,13 @@ class LaterStages:
             screen = self._screen(number, len(held)) if len(held) else None
             if screen is None:
                 break
-            left = self._screened(screen, held, pool, workspace)
+            left = screened(held, screen, self._judge, workspace).reaching(pool.threshold)
             counts.count(1 + number, len(held), len(left))
             held = left
         counts.count(-1, len(held), 0)
         if not len(held):
             return
         pool.add(Contenders(held.places, held.X, *self._criterion.around(held.X)))
-
-    @property
-    def levels(self) -> int:
-        """Number of stages of bounds."""
-        return len(self._pivots)
-
-    def refined(self, X: Tensor, level: int) -> Tensor | None:
-        """Return upper bounds of `m` values by one of the stages; None where it would not pay to build it."""
-        factor, r, projection = self._criterion.factor, self._pivots[level], self._projection
-        self._asked[level] += len(X)
-        if self._refining[level] is None:
-            is_known = r <= len(projection.G)
-            if not is_known and self._asked[level] < BUILDING * r**2 / len(factor.L):
-                return None
-            projection = projection if is_known else Projection.of(factor, r)
-            self._refining[level] = screen_of(self._criterion, projection, r, torch.float64, True)
-        screen = self._refining[level]
-        assert screen is not None, "it was built"
-        order, bounds = screen(X, Workspace())
-        upper = torch.empty_like(bounds.high)
-        upper[order] = self._judge.upper(bounds)
-        return upper
 
     def _screen(self, number: int, arriving: int) -> Screen | None:
         """Return a stage; None while too few candidates have arrived there to pay for building it."""
@@ -160,14 +133,6 @@ class LaterStages:
                 screen = screen_of(self._criterion, Projection.of(factor, r), r, torch.float64, False)
                 self._screens[number] = screen
             return screen
-
-    def _screened(self, screen: Screen, held: Held, pool: Pool, workspace: Workspace) -> Held:
-        """Return the candidates that a stage leaves, with their new upper bounds."""
-        order, bounds = screen(held.X, workspace)
-        held = held.take(order)
-        mean, delta = (bounds.mean, bounds.delta) if screen.alpha.shape[1] else (held.mean, held.delta)
-        upper = self._judge.upper(Bounds(mean, delta, bounds.high))
-        return Held(held.places, held.X, mean, delta, upper).reaching(pool.threshold)
 
     @property
     def names(self) -> list[str]:

@@ -14,17 +14,22 @@ itself.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from gpbop.kernels.features import Features
-from gpbop.scoring.contenders import Contenders
 from gpbop.scoring.criteria import Criterion
+from gpbop.scoring.held import Held
 from gpbop.scoring.memory import queue_room
+from gpbop.scoring.refining import Refinement
 
 # Candidates with the highest bounds that are brought up to date first, and at most at a time where not all are needed.
 FIRST, MOST = 64, 4096
+# Candidates that a stage, or any after it, bounds along with those it is asked for: what may be chosen falls, so they
+# would be asked for soon, and few are bounded no faster than many.
+ALONG = 8192, 2048
 
 
 class Queue:
@@ -34,32 +39,23 @@ class Queue:
         criterion: The acquisition function; it believes `most` points.
         contenders: The candidates, with upper bounds of their values.
         most: How many may be chosen.
-        refine: Returns upper bounds of the values of `m x d` points by one of `levels` stages, each better than the
-            one before, for the process before any point of the queue was believed; None where that does not pay.
-        levels: Number of these stages.
+        refinement: Stages of bounds for the process before any point of the queue was believed, if any.
     """
 
-    def __init__(
-        self,
-        criterion: Criterion,
-        contenders: Contenders,
-        most: int,
-        refine: Callable[[Tensor, int], Tensor | None] = lambda X, level: None,
-        levels: int = 0,
-    ) -> None:
-        self._criterion, self._refine, self._levels = criterion, refine, levels
+    def __init__(self, criterion: Criterion, contenders: Held, most: int, refinement: Refinement | None = None) -> None:
+        self._criterion, self._refinement = criterion, refinement
         # In the order of the bounds that they came with: those after the first `_front` ones cannot be the best yet.
-        self.candidates = contenders = contenders.take(contenders.high.argsort(descending=True, stable=True))
+        self.candidates = contenders = contenders.take(contenders.upper.argsort(descending=True, stable=True))
         self._front, self._size = 0, FIRST
         factor = criterion.factor
         zeros, self._means = factor.L.new_zeros, factor.alpha[:1].numel()
         each = 8 * (len(factor.L) + most + self._means + 2)
         self._room = min(len(contenders), max(2 * FIRST, queue_room(factor.L.device) // each))
-        self._uppers, self._is_left = contenders.high.clone(), torch.ones_like(contenders.index, dtype=torch.bool)
+        self._uppers, self._is_left = contenders.upper.clone(), torch.ones_like(contenders.places, dtype=torch.bool)
         self._features = factor.form.features(contenders.X)
         # Candidates that were looked at have a slot, with all that is computed of them.
-        self._slot, self._taken = torch.full_like(contenders.index, -1), 0
-        self._level = torch.zeros_like(contenders.index)
+        self._slot, self._taken = torch.full_like(contenders.places, -1), 0
+        self._level = torch.zeros_like(contenders.places)
         empty, room = factor.L.new_empty, self._room
         self._place, self._known = empty(room, dtype=torch.long), empty(room, dtype=torch.long)
         self._mean, self._variance = empty(room, self._means), empty(room)
@@ -88,7 +84,7 @@ class Queue:
             value = alone()
             of_rows = [value(row.unsqueeze(0)) for row in rows]
             values = [of_rows[row] for row in inverse.tolist()]
-        index = self.candidates.index[places].tolist()
+        index = self.candidates.places[places].tolist()
         best, _, place = min((-v, i, place) for v, i, place in zip(values, index, places.tolist(), strict=True))
         return place, -best
 
@@ -114,7 +110,7 @@ class Queue:
             if len(behind):
                 reached = max(reached, self._refreshed(self._left_by_bounds(behind)))
                 size = min(2 * size, MOST)
-            elif self._front < len(self) and float(self.candidates.high[self._front]) >= reached:
+            elif self._front < len(self) and float(self.candidates.upper[self._front]) >= reached:
                 self._front *= 2
             elif len(highest) < size or size >= self._front:
                 self._size = max(FIRST, size // 4)
@@ -126,16 +122,35 @@ class Queue:
         """Bound some candidates by the next stage of each, and return those for which there is none."""
         level, has_no_slot = self._level[places], self._slot[places] < 0
         is_bounded = torch.zeros_like(has_no_slot)
-        for number in range(self._levels):
+        refinement = self._refinement
+        for number in range(len(refinement) if refinement else 0):
             at = (level == number) & has_no_slot
-            new = places[at]
-            upper = self._refine(self.candidates.X[new], number) if len(new) else None
-            if upper is None:
-                level = level + at  # on to the next stage
-            else:
-                self._uppers[new], self._level[new] = torch.minimum(self._uppers[new], upper), number + 1
+            if not bool(at.any()):
+                continue
+            assert refinement is not None, "it has this stage"
+            if refinement.pays(number, int(at.sum())):
                 is_bounded |= at
+                self._bound(places[at], number, refinement)
+                self._bound(self._next_at(number), number, refinement)
+            else:
+                level = level + at  # on to the next stage
         return places[~is_bounded]
+
+    def _bound(self, places: Tensor, level: int, refinement: Refinement) -> None:
+        """Bound some candidates by one of the stages."""
+        if not len(places):
+            return
+        bounded = refinement(replace(self.candidates.take(places), places=places), level)
+        self._uppers[bounded.places] = torch.minimum(self._uppers[bounded.places], bounded.upper)
+        self._level[places] = level + 1
+
+    def _next_at(self, level: int) -> Tensor:
+        """Return those with the highest bounds of all that have come as far as one of the stages, and no further."""
+        seen = slice(0, self._front + ALONG[0])
+        is_there = (self._level[seen] == level) & (self._slot[seen] < 0) & self._is_left[seen]
+        there = is_there.nonzero()[:, 0]
+        most = ALONG[min(level, len(ALONG) - 1)]
+        return there if len(there) <= most else there[self._uppers[there].topk(most).indices]
 
     def _refreshed(self, places: Tensor) -> float:
         """Bring some candidates up to date, and return the greatest of the lower bounds of their values."""

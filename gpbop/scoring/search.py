@@ -113,8 +113,9 @@ class Search:
             return None
         with one_core(), torch.no_grad():
             threshold = foresee(self._scouted(source), judge, wanted, keep)
-        room = queue_room(device) // (8 * (source.space.d + 3))  # X, index and two bounds
-        sieve = Sieve(threshold, max(wanted, room), source.space.d, device, without)
+        d, means = source.space.d, judge.means
+        room = queue_room(device) // (8 * (d + 2 * means + 2))  # X, means and their errors, place and bound
+        sieve = Sieve(threshold, max(wanted, room), d, means, device, without)
         certificate = self._through(source, works, sieve)
         contenders, threshold = sieve.contenders()
         with one_core(), torch.no_grad():

@@ -1,6 +1,7 @@
 """A queue gives each candidate the value it has after all beliefs, and puts the best first, ties by index."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 from unittest import mock
 
 import pytest
@@ -12,8 +13,8 @@ from torch import Tensor
 from gpbop import Categorical, Float, GaussianProcess, Space
 from gpbop.acquisition import Question, acquisition
 from gpbop.scoring import queue
-from gpbop.scoring.contenders import Contenders
 from gpbop.scoring.criteria import MOMENT_CRITERIA, criterion
+from gpbop.scoring.held import Held
 from gpbop.scoring.queue import Queue
 from tests.scoring.candidates import process
 
@@ -27,9 +28,11 @@ def points(m: int, seed: int = 1) -> Tensor:
 
 
 def queue_of(gp: GaussianProcess, name: str, X: Tensor, index: Tensor | None = None) -> Queue:
-    nothing = X.new_zeros(len(X))
-    index = torch.arange(len(X)) if index is None else index
-    return Queue(criterion(name, Question(gp), len(X)), Contenders(index, X, nothing, nothing + torch.inf), len(X))
+    return Queue(criterion(name, Question(gp), len(X)), held(X, X.new_full((len(X),), torch.inf), index), len(X))
+
+
+def held(X: Tensor, upper: Tensor, index: Tensor | None = None) -> Held:
+    return Held(torch.arange(len(X)) if index is None else index, X, X[:, :0], X[:, :0], upper)
 
 
 @settings(max_examples=10)
@@ -92,8 +95,8 @@ def test_bounds_from_elsewhere_spare_the_look() -> None:
     asked = criterion("ucb", Question(gp), 5)
     values = asked(gp.factor.moments(X)[0].unsqueeze(1), gp.factor.moments(X)[1])
     with mock.patch.object(queue, "FIRST", 4):
-        lazy = Queue(asked, Contenders(torch.arange(300), X, values - 1.0, values + 1e-6), 5)
-        assert int(lazy.candidates.index[lazy.best()[0]]) == int(values.argmax())
+        lazy = Queue(asked, held(X, values + 1e-6), 5)
+        assert int(lazy.candidates.places[lazy.best()[0]]) == int(values.argmax())
     assert lazy._taken < 30
 
 
@@ -105,24 +108,36 @@ def test_better_bounds_and_little_room_change_nothing(name: str, room: int, pays
     asked, plain = criterion(name, Question(gp), 20), queue_of(gp, name, X)
     generator, seen = torch.Generator().manual_seed(0), []
 
-    def refine(X: Tensor, level: int) -> Tensor | None:
-        seen.append((level, len(X)))
-        mean, variance = asked.factor.moments(X)
-        delta, error = asked.dense.mean, asked.dense.between(variance)
-        upper = asked.upper(mean.reshape(len(X), -1), delta, variance - error, variance + error)
-        loose = torch.rand(len(X), generator=generator, dtype=torch.float64) * (0.3, 0.01)[level]
-        return upper + loose if pays[level] else None
+    class Loose:
+        """Two stages, the second of them nearer to the values; a stage that does not pay is never asked."""
+
+        def __len__(self) -> int:
+            return 2
+
+        def pays(self, level: int, wanted: int) -> bool:
+            seen.append(level)
+            return pays[level]
+
+        def __call__(self, some: Held, level: int) -> Held:
+            assert pays[level]
+            some = some.take(torch.randperm(len(some), generator=generator))
+            mean, variance = asked.factor.moments(some.X)
+            delta, error = asked.dense.mean, asked.dense.between(variance)
+            upper = asked.upper(mean.reshape(len(some), -1), delta, variance - error, variance + error)
+            loose = torch.rand(len(some), generator=generator, dtype=torch.float64) * (0.3, 0.01)[level]
+            return replace(some, upper=upper + loose)
 
     high = torch.full((300,), 1e6, dtype=torch.float64) + torch.arange(300) % 7
-    with mock.patch.object(queue, "FIRST", 8), mock.patch.object(queue, "queue_room", return_value=room):
-        lazy = Queue(asked, Contenders(torch.arange(300), X, high - 1e9, high), 20, refine, 2)
+    little = mock.patch.multiple(queue, FIRST=8, ALONG=(20, 5), queue_room=lambda device: room)
+    with little:
+        lazy = Queue(asked, held(X, high), 20, cast("Any", Loose()))
         for _ in range(20):
             (place, value), (other, expected) = lazy.best(), plain.best()
-            assert (int(lazy.candidates.index[place]), value) == (int(plain.candidates.index[other]), expected)
+            assert (int(lazy.candidates.places[place]), value) == (int(plain.candidates.places[other]), expected)
             lazy.believe(place)
             plain.believe(other)
     assert lazy._taken <= lazy._room <= (16 if not room else 300)
-    assert len({level for level, _ in seen}) == 2
+    assert set(seen) == {0, 1}
 
 
 def test_where_bounds_leave_several_the_value_that_counts_decides() -> None:
