@@ -1,0 +1,98 @@
+"""Better bounds are still bounds, and no stage makes one worse."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from gpbop import Categorical, Float, Space
+from gpbop.acquisition import Question
+from gpbop.kernels.profiles import Workspace
+from gpbop.scoring.acceptance import Judge
+from gpbop.scoring.criteria import criterion
+from gpbop.scoring.held import Held
+from gpbop.scoring.pivoting import Projection
+from gpbop.scoring.refining import Refinement
+from gpbop.scoring.screens import screen_of
+from tests.scoring.candidates import process
+
+SPACE = Space({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0), "c": Categorical(["x", "y"])})
+N = 60
+
+
+def stages(name: str, dtype: torch.dtype, noise: float, seed: int) -> tuple[Judge, Held, Refinement]:
+    """Return what a first stage of few pivots leaves, and stages of more."""
+    gp = process(SPACE, N, noise=noise, seed=seed)
+    judge = Judge(criterion(name, Question(gp)))
+    generator = torch.Generator().manual_seed(seed)
+    X = SPACE.from_unit(torch.rand(50, SPACE.d, generator=generator, dtype=torch.float64))
+    projection = Projection.of(judge.criterion.factor, 20)
+    order, bounds = screen_of(judge.criterion, projection, 10, dtype, True)(X, Workspace())
+    held = Held(order, X[order], bounds.mean, bounds.delta, judge.upper(bounds))
+    renews_mean = dtype == torch.float32 and judge.criterion.needs_mean
+    return judge, held, Refinement(judge, projection, [20, 40, N], renews_mean)
+
+
+def by_place(held: Held, of_each: Tensor) -> Tensor:
+    """Sort what is known of candidates by their places."""
+    return of_each[held.places.argsort()]
+
+
+@given(
+    name=st.sampled_from(["ei", "ucb", "pi", "max_variance", "noisy_ei"]),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    noise=st.sampled_from([1e-4, 1e-2, 1.0]),
+    seed=st.integers(0, 10**6),
+)
+def test_every_stage_is_between_the_value_and_the_stage_before(
+    name: str, dtype: torch.dtype, noise: float, seed: int
+) -> None:
+    judge, held, refinement = stages(name, dtype, noise, seed)
+    values = by_place(held, judge.criterion.around(held.X)[0])
+    for level in range(len(refinement)):
+        better = refinement(held, level)
+        assert sorted(better.places.tolist()) == list(range(50))
+        before, after = by_place(held, held.upper), by_place(better, better.upper)
+        assert bool((after <= before).all())
+        assert bool((after >= values).all())
+        held = better
+
+
+def test_means_stay_unless_they_are_to_be_computed_once_more() -> None:
+    for dtype in (torch.float32, torch.float64):
+        judge, held, refinement = stages("ei", dtype, 1e-2, 0)
+        mean = by_place(held, judge.criterion.factor.moments(held.X)[0].unsqueeze(1))
+        once = refinement(held, 0)
+        old, new = by_place(held, held.delta), by_place(once, once.delta)
+        assert bool(((by_place(once, once.mean) - mean).abs() <= new).all())
+        assert bool((new < 1e-3 * old).all()) if dtype == torch.float32 else torch.equal(new, old)
+        twice = refinement(once, 1)
+        assert torch.equal(by_place(twice, twice.delta), new)
+
+
+@pytest.mark.parametrize("m", [1, 50])
+def test_pivots_that_are_known_always_pay_and_others_when_many_ask(m: int) -> None:
+    _, _, refinement = stages("max_variance", torch.float64, 1e-2, 0)
+    assert refinement.pays(0, 0)
+    needed = 6.0 * 40**2 / N
+    asked = 0
+    while not refinement.pays(1, m):
+        asked += m
+        assert asked < needed
+    assert asked + m >= needed
+
+
+def test_one_that_is_built_pays_for_one() -> None:
+    _, held, refinement = stages("max_variance", torch.float64, 1e-2, 0)
+    assert not refinement.pays(1, 1)
+    refinement(held, 1)
+    assert refinement.pays(1, 1)
+
+
+def test_a_bound_that_was_better_is_kept() -> None:
+    judge, held, refinement = stages("max_variance", torch.float64, 1e-2, 0)
+    values = judge.criterion.around(held.X)[1]
+    assert torch.equal(refinement(replace(held, upper=values), 0).upper.sort().values, values.sort().values)
