@@ -104,22 +104,20 @@ class Cascade:
             with torch.no_grad():
                 self._later.go_on(pool, Workspace())
 
-    def queue(self, contenders: Held, threshold: float, most: int) -> Queue:
+    def queue(self, contenders: Held, threshold: float, most: int, threads: int = 1) -> Queue:
         """Return a queue of what a pass left, of which so many may be chosen while they reach the threshold.
 
         By variance alone most bounds stay above what is chosen, so candidates are bounded further when they may be
         next. Where the mean counts, most are under the threshold, and are dropped at once: many cost less than few.
         """
         renews_mean = self.first.dtype == torch.float32 and self.criterion.needs_mean
-        refinement = Refinement(self._judge, self._projection, self._queue_pivots, renews_mean)
+        refinement = Refinement(self._judge, self._projection, self._queue_pivots, renews_mean, threads)
         if not self.criterion.needs_mean:
-            return Queue(self.criterion, contenders, most, refinement)
+            return Queue(self.criterion, contenders, most, refinement, threads)
         for level in range(len(refinement)):
             if len(contenders) and refinement.pays(level, len(contenders)):
-                rows = range(0, len(contenders), BLOCK_ROWS[self.device.type])
-                parts = [contenders.take(slice(start, start + rows.step)) for start in rows]
-                contenders = Held.joined([refinement(part, level).reaching(threshold) for part in parts])
-        return Queue(self.criterion, contenders, most)
+                contenders = refinement(contenders, level).reaching(threshold)
+        return Queue(self.criterion, contenders, most, threads=threads)
 
     def _reconsider(self) -> None:
         """Go over to float64 where the first stage leaves so much in float32 that the later ones take longer."""

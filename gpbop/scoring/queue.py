@@ -24,6 +24,7 @@ from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.held import Held
 from gpbop.scoring.memory import queue_room
 from gpbop.scoring.refining import Refinement
+from gpbop.scoring.scan import cores
 
 # Candidates with the highest bounds that are brought up to date first, and at most at a time where not all are needed.
 FIRST, MOST = 64, 4096
@@ -40,10 +41,18 @@ class Queue:
         contenders: The candidates, with upper bounds of their values.
         most: How many may be chosen.
         refinement: Stages of bounds for the process before any point of the queue was believed, if any.
+        threads: Number of CPU threads.
     """
 
-    def __init__(self, criterion: Criterion, contenders: Held, most: int, refinement: Refinement | None = None) -> None:
-        self._criterion, self._refinement = criterion, refinement
+    def __init__(
+        self,
+        criterion: Criterion,
+        contenders: Held,
+        most: int,
+        refinement: Refinement | None = None,
+        threads: int = 1,
+    ) -> None:
+        self._criterion, self._refinement, self._threads = criterion, refinement, threads
         # In the order of the bounds that they came with: those after the first `_front` ones cannot be the best yet.
         self.candidates = contenders = contenders.take(contenders.upper.argsort(descending=True, stable=True))
         self._front, self._size = 0, FIRST
@@ -155,9 +164,10 @@ class Queue:
     def _refreshed(self, places: Tensor) -> float:
         """Bring some candidates up to date, and return the greatest of the lower bounds of their values."""
         reached = -torch.inf
-        for some in torch.split(places, max(1, self._room // 4)):
-            if len(some):
-                reached = max(reached, self._brought_up(some))
+        with cores(self._threads):  # the bounds of their errors hold for any number
+            for some in torch.split(places, max(1, self._room // 4)):
+                if len(some):
+                    reached = max(reached, self._brought_up(some))
         return reached
 
     def _brought_up(self, places: Tensor) -> float:

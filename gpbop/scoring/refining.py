@@ -1,16 +1,22 @@
 """Better bounds of candidates that some stage left, by more pivots."""
 
+from functools import partial
+
 import torch
 
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.held import Held
+from gpbop.scoring.memory import BLOCK_ROWS
 from gpbop.scoring.pivoting import Projection
+from gpbop.scoring.scan import side_by_side
 from gpbop.scoring.screening import Bounds, Screen
 from gpbop.scoring.screens import screen_of
 
 # A projection on R pivots takes as long as so many times R^2 / n dense values.
 BUILDING = 6.0
+# Fewer candidates are not shared out between threads.
+LEAST_PART = 512
 
 
 def screened(held: Held, screen: Screen, judge: Judge, workspace: Workspace) -> Held:
@@ -30,10 +36,14 @@ class Refinement:
         projection: Pivots that are known already.
         pivots: Number of pivots of each stage, ascending.
         renews_mean: Whether the first of them is to compute the mean once more, which was computed in float32.
+        threads: Number of CPU threads.
     """
 
-    def __init__(self, judge: Judge, projection: Projection, pivots: list[int], renews_mean: bool) -> None:
+    def __init__(
+        self, judge: Judge, projection: Projection, pivots: list[int], renews_mean: bool, threads: int = 1
+    ) -> None:
         self._judge, self._projection, self._pivots, self._renews_mean = judge, projection, pivots, renews_mean
+        self._threads = threads
         self._screens: list[Screen | None] = [None] * len(pivots)
         self._asked = [0] * len(pivots)
 
@@ -49,10 +59,20 @@ class Refinement:
 
     def __call__(self, held: Held, level: int) -> Held:
         """Bound candidates by a stage, which is built if it is not there; they come back in another order."""
-        screen = self._screens[level]
-        if screen is None:
-            r, criterion, projection = self._pivots[level], self._judge.criterion, self._projection
-            projection = projection if r <= len(projection.G) else Projection.of(criterion.factor, r)
-            has_mean = self._renews_mean and not level
-            screen = self._screens[level] = screen_of(criterion, projection, r, torch.float64, has_mean)
-        return screened(held, screen, self._judge, Workspace())
+        if self._screens[level] is None:
+            self._screens[level] = self._built(level)
+        screen, m = self._screens[level], len(held)
+        assert screen is not None, "it was built"
+        most = BLOCK_ROWS[held.X.device.type]
+        rows = max(1, min(most, max(LEAST_PART, -(-m // self._threads))))
+        parts = [held.take(slice(start, start + rows)) for start in range(0, max(m, 1), rows)]
+        return Held.joined(side_by_side(partial(self._bounded, screen), parts, min(self._threads, len(parts))))
+
+    def _built(self, level: int) -> Screen:
+        r, criterion, projection = self._pivots[level], self._judge.criterion, self._projection
+        projection = projection if r <= len(projection.G) else Projection.of(criterion.factor, r)
+        return screen_of(criterion, projection, r, torch.float64, self._renews_mean and not level)
+
+    def _bounded(self, screen: Screen, held: Held) -> Held:
+        with torch.no_grad():  # threads do not inherit it
+            return screened(held, screen, self._judge, Workspace())

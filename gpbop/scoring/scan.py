@@ -6,11 +6,12 @@ each has threads of its own, and takes the next block whenever it is free.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import cycle
 from threading import local
+from typing import TypeVar
 
 import torch
 
@@ -23,17 +24,32 @@ WAITING = 2
 
 Work = Block | Strip
 Process = Callable[[Work, Workspace], None]
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 
 @contextmanager
-def one_core() -> Iterator[None]:
-    """Let torch's own operations use one core while inside."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def cores(threads: int) -> Iterator[None]:
+    """Let torch's own operations use so many cores while inside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
+
+
+def one_core() -> AbstractContextManager[None]:
+    """Let torch's own operations use one core while inside, for their last digits depend on how many there are."""
+    return cores(1)
+
+
+def side_by_side(process: Callable[[Part], Result], parts: Iterable[Part], threads: int) -> list[Result]:
+    """Process all parts, each on one core, and return what comes of them in order."""
+    if threads == 1:
+        return list(map(process, parts))
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as executor:
+        return list(executor.map(process, parts))
 
 
 def scan(blocks: Iterator[Work], processes: Sequence[Process], *, threads: int, done: Callable[[Work], None]) -> bool:

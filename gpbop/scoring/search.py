@@ -119,7 +119,7 @@ class Search:
         certificate = self._through(source, works, sieve)
         contenders, threshold = sieve.contenders()
         with one_core(), torch.no_grad():
-            return works[0].queue(contenders, threshold, most), threshold, certificate
+            return works[0].queue(contenders, threshold, most, self.threads), threshold, certificate
 
     def _scouted(self, source: Source) -> Source:
         return source if self.whole is None else self.whole.unfiltered()[0]

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from gpbop import Categorical, Float, Space
 from gpbop.acquisition import Question
-from gpbop.scoring import batch, score, scouting
+from gpbop.scoring import batch, cascade, queue, refining, score, scouting
 from gpbop.scoring.criteria import MOMENT_CRITERIA
+from gpbop.scoring.held import Held
+from gpbop.scoring.refining import Refinement
 from gpbop.scoring.search import Search
 from gpbop.scoring.sources import Grid, Observed, grid, skip_observed
 from tests.scoring.candidates import InMemory, plain_order, process
@@ -35,14 +37,39 @@ def plain_greedy(name: str, question: Question, X: Tensor, k: int) -> list[int]:
 
 
 @pytest.mark.parametrize("name", MOMENT_CRITERIA)
-@pytest.mark.parametrize("queue", [1, 5, 512])
-def test_lazy_greedy_is_greedy(name: str, queue: int) -> None:
+@pytest.mark.parametrize("least", [1, 5, 512])
+def test_lazy_greedy_is_greedy(name: str, least: int) -> None:
     gp, X = process(SPACE, 25, noise=1e-2, lengthscale=0.5), points(80)
     expected = plain_greedy(name, Question(gp), X, 8)
-    with mock.patch.multiple(batch, QUEUE_SHARE=1, SHARE_BY_VARIANCE=1, LEAST_QUEUE=queue):
+    with mock.patch.multiple(batch, QUEUE_SHARE=1, SHARE_BY_VARIANCE=1, LEAST_QUEUE=least):
         top = score(gp, InMemory(SPACE, X), acquisition=name, k=8, batch=True, threads=1)
     assert top.indices == expected
     assert top.certificate.is_complete
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", MOMENT_CRITERIA)
+def test_stages_of_a_queue_change_nothing(name: str, threads: int) -> None:
+    """Few pivots in the first stage, and more in those of the queue, as with many observations."""
+    gp, X = process(SPACE, 40, noise=1e-2, lengthscale=0.5), points(200)
+    few = mock.patch.multiple(
+        cascade,
+        PIVOTS_WITH_MEAN=(4, 8),
+        PIVOTS_WITHOUT_MEAN=(4, 8),
+        QUEUE_PIVOTS_WITH_MEAN=(8, 20),
+        QUEUE_PIVOTS_WITHOUT_MEAN=(8, 20),
+    )
+    refine, levels = Refinement.__call__, list[int]()
+
+    def noted(self: Refinement, held: Held, level: int) -> Held:
+        levels.append(level)
+        return refine(self, held, level)
+
+    small = mock.patch.multiple(refining, BUILDING=0.0, LEAST_PART=10)
+    with few, small, mock.patch.object(Refinement, "__call__", noted), mock.patch.object(queue, "FIRST", 4):
+        top = score(gp, InMemory(SPACE, X), acquisition=name, k=8, batch=True, threads=threads)
+    assert top.indices == plain_greedy(name, Question(gp), X, 8)
+    assert set(levels) == (set() if name == "pi" else {0, 1})
 
 
 @pytest.mark.parametrize("name", ["ei", "max_variance", "ucb"])
@@ -103,9 +130,9 @@ def test_batches_from_a_grid_in_strips(name: str, noise: float) -> None:
     new = (~Observed(gp.X).mask(X)).nonzero()[:, 0]
     expected = new[plain_greedy(name, Question(gp), X[new], 6)].tolist()
     question, source = Question(gp), skip_observed(Grid(space), gp.X)
-    for queue in (1, 3, 400):
+    for least in (1, 3, 400):
         with (
-            mock.patch.multiple(batch, QUEUE_SHARE=1, SHARE_BY_VARIANCE=1, LEAST_QUEUE=queue),
+            mock.patch.multiple(batch, QUEUE_SHARE=1, SHARE_BY_VARIANCE=1, LEAST_QUEUE=least),
             mock.patch.multiple(grid, LEAST_SECOND=5, MOST_SECOND=25),
             mock.patch.multiple(scouting, SMALLEST=0, SHARE=1),
         ):

@@ -1,6 +1,7 @@
 """Better bounds are still bounds, and no stage makes one worse."""
 
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from gpbop import Categorical, Float, Space
 from gpbop.acquisition import Question
 from gpbop.kernels.profiles import Workspace
+from gpbop.scoring import refining
 from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.criteria import criterion
 from gpbop.scoring.held import Held
@@ -96,3 +98,17 @@ def test_a_bound_that_was_better_is_kept() -> None:
     judge, held, refinement = stages("max_variance", torch.float64, 1e-2, 0)
     values = judge.criterion.around(held.X)[1]
     assert torch.equal(refinement(replace(held, upper=values), 0).upper.sort().values, values.sort().values)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("m", [0, 1, 50])
+def test_threads_share_candidates_and_change_nothing(threads: int, m: int) -> None:
+    judge, held, refinement = stages("ei", torch.float64, 1e-2, 0)
+    projection = Projection.of(judge.criterion.factor, 20)
+    shared = Refinement(judge, projection, [20, 40, N], False, threads)
+    some = held.take(slice(0, m))
+    with mock.patch.object(refining, "LEAST_PART", 5):
+        for level in range(len(shared)):
+            one, several = refinement(some, level), shared(some, level)
+            torch.testing.assert_close(by_place(one, one.upper), by_place(several, several.upper))
+            assert not several.upper.requires_grad

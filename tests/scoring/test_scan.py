@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gpbop.errors import DeviceError
-from gpbop.scoring.scan import one_core, scan
+from gpbop.scoring.scan import cores, one_core, scan, side_by_side
 from gpbop.scoring.sources.blocks import Block, Strip
 
 
@@ -82,3 +82,23 @@ def test_mistakes_come_out_and_threads_are_given_back(threads: int) -> None:
     with one_core():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_side_by_side_is_a_loop_on_one_core_each(threads: int) -> None:
+    with one_core():
+        found = side_by_side(lambda number: (number**2, torch.get_num_threads()), range(20), threads)
+    assert found == [(number**2, 1) for number in range(20)]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_mistake_side_by_side_comes_out(threads: int) -> None:
+    with pytest.raises(ZeroDivisionError):
+        side_by_side(lambda number: 1 // number, [1, 0, 2], threads)
+
+
+def test_cores_are_given_back() -> None:
+    with one_core():
+        with cores(2):
+            assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 1
