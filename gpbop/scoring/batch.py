@@ -36,7 +36,7 @@ def choose_batch(search: Search, question: Question, k: int) -> Found:
         k: How many.
     Returns:
         The points in the order of choice, with their values when they were chosen and the certificate of the first
-        pass; it is marked incomplete if any pass was.
+        pass; it is marked incomplete if any pass was, or if Ctrl-C ended the choice: those chosen by then are returned.
     """
     chosen = _Chosen(question)
     certificate: Certificate | None = None
@@ -44,9 +44,14 @@ def choose_batch(search: Search, question: Question, k: int) -> Found:
     while len(chosen.index) < k:
         before = len(chosen.index)
         is_lazy = search.name not in ("pi", "thompson") and k > 1
-        new = _take_lazily(search, chosen, k, share) if is_lazy else None
-        if new is None or (new.is_complete and len(chosen.index) == before):
-            new = _take_one(search, chosen)  # what was foreseen was too much, or nothing bounds a queue
+        try:
+            new = _take_lazily(search, chosen, k, share) if is_lazy else None
+            if new is None or (new.is_complete and len(chosen.index) == before):
+                new = _take_one(search, chosen)  # what was foreseen was too much, or nothing bounds a queue
+        except KeyboardInterrupt:  # not in a pass, which gives what it has
+            if certificate is None:
+                raise
+            new = replace(certificate, is_complete=False)
         certificate, share = certificate or new, share * MORE
         if not new.is_complete:
             certificate = replace(certificate, is_complete=False)
@@ -72,13 +77,16 @@ def _take_lazily(search: Search, chosen: "_Chosen", k: int, share: int) -> Certi
     if found is None:
         return None
     queue, threshold, certificate = found
-    with one_core(), torch.no_grad():
-        for _ in range(min(left, len(queue))):
-            place, value = queue.best(lambda: search.value(chosen.question(search.name)))
-            if value <= threshold:
-                break
-            chosen.add(int(queue.candidates.places[place]), queue.candidates.X[place], value)
-            queue.believe(place)
+    try:
+        with one_core(), torch.no_grad():
+            for _ in range(min(left, len(queue))):
+                place, value = queue.best(lambda: search.value(chosen.question(search.name)))
+                if value <= threshold:
+                    break
+                chosen.add(int(queue.candidates.places[place]), queue.candidates.X[place], value)
+                queue.believe(place)
+    except KeyboardInterrupt:
+        return replace(certificate, is_complete=False)
     return certificate
 
 

@@ -1,6 +1,7 @@
 """Batches are those of plain greedy choice: re-score everything after each point, take the best, believe it."""
 
 from dataclasses import replace
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -14,6 +15,7 @@ from gpbop.acquisition import Question
 from gpbop.scoring import batch, cascade, queue, refining, score, scouting
 from gpbop.scoring.criteria import MOMENT_CRITERIA
 from gpbop.scoring.held import Held
+from gpbop.scoring.queue import Queue
 from gpbop.scoring.refining import Refinement
 from gpbop.scoring.search import Search
 from gpbop.scoring.sources import Grid, Observed, grid, skip_observed
@@ -168,3 +170,30 @@ def test_any_batch_is_greedy(data: st.DataObject) -> None:
         _, values = plain_order(name, asked, X.repeat(2, 1))
         left = [value for other, value in enumerate(values) if other not in chosen]
         assert values[index] >= max(left) - 1e-5 * (abs(max(left)) + 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "method"), [("ei", Queue, "best"), ("ei", Queue, "believe"), ("pi", Search, "_works")]
+)
+def test_ctrl_c_leaves_what_was_chosen(name: str, of: type, method: str) -> None:
+    """Whether it comes while a queue chooses, or before one of many passes."""
+    gp, X = process(SPACE, 25, noise=1e-2), points(80)
+    ask, calls = getattr(of, method), 0
+
+    def interrupted(*args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise KeyboardInterrupt
+        return ask(*args)
+
+    with mock.patch.object(of, method, interrupted):
+        top = score(gp, InMemory(SPACE, X), acquisition=name, k=8, batch=True, threads=1)
+    assert not top.certificate.is_complete
+    assert top.indices == plain_greedy(name, Question(gp), X, 4 if method == "believe" else 3)
+
+
+def test_ctrl_c_before_there_is_anything_is_an_error() -> None:
+    gp, interrupted = process(SPACE, 25), mock.patch.object(Search, "_works", side_effect=KeyboardInterrupt)
+    with interrupted, pytest.raises(KeyboardInterrupt):
+        score(gp, InMemory(SPACE, points(80)), k=8, batch=True, threads=1)
