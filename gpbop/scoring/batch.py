@@ -41,12 +41,12 @@ def choose_batch(search: Search, question: Question, k: int) -> Found:
     chosen = _Chosen(question)
     certificate: Certificate | None = None
     share = SHARE_BY_VARIANCE if search.name == "max_variance" else QUEUE_SHARE
-    while len(chosen.index) < k:
-        before = len(chosen.index)
+    while len(chosen) < k:
+        before = len(chosen)
         is_lazy = search.name not in ("pi", "thompson") and k > 1
         try:
             new = _take_lazily(search, chosen, k, share) if is_lazy else None
-            if new is None or (new.is_complete and len(chosen.index) == before):
+            if new is None or (new.is_complete and len(chosen) == before):
                 new = _take_one(search, chosen)  # what was foreseen was too much, or nothing bounds a queue
         except KeyboardInterrupt:  # not in a pass, which gives what it has
             if certificate is None:
@@ -55,7 +55,7 @@ def choose_batch(search: Search, question: Question, k: int) -> Found:
         certificate, share = certificate or new, share * MORE
         if not new.is_complete:
             certificate = replace(certificate, is_complete=False)
-        if len(chosen.index) == before or not new.is_complete:
+        if len(chosen) == before or not new.is_complete:
             break
     assert certificate is not None, "k is at least 1"
     return chosen.found(certificate)
@@ -71,7 +71,7 @@ def _take_one(search: Search, chosen: "_Chosen") -> Certificate:
 
 def _take_lazily(search: Search, chosen: "_Chosen", k: int, share: int) -> Certificate | None:
     """Choose from what a pass leaves for as long as nothing outside it can be better; None where there is no queue."""
-    left = k - len(chosen.index)
+    left = k - len(chosen)
     wanted = max(LEAST_QUEUE, share * left)
     found = search.queue(chosen.question(search.name), wanted, chosen.places(), left)
     if found is None:
@@ -99,30 +99,29 @@ class _Chosen:
 
     def __init__(self, question: Question) -> None:
         self._question = question
-        self.index: list[int] = []
-        self._X: list[Tensor] = []
-        self._values: list[float] = []
+        self._points: list[tuple[int, Tensor, float]] = []  # one list, for Ctrl-C comes between any two steps
+
+    def __len__(self) -> int:
+        return len(self._points)
 
     def add(self, index: int, x: Tensor, value: float) -> None:
         """Choose a candidate."""
-        self.index.append(index)
-        self._X.append(x)
-        self._values.append(value)
+        self._points.append((index, x, value))
 
     def question(self, name: str) -> Question:
         """Return the question of the next choice."""
         if name == "thompson":
-            return replace(self._question, seed=self._question.seed + len(self.index))
+            return replace(self._question, seed=self._question.seed + len(self))
         before = self._question.X_pending
-        pending = [*([] if before is None else before.unbind()), *self._X]
+        pending = [*([] if before is None else before.unbind()), *(x for _, x, _ in self._points)]
         return replace(self._question, X_pending=torch.stack(pending) if pending else None)
 
     def places(self) -> Tensor:
         """Return the positions of the chosen points, on the device of the process."""
-        return torch.tensor(self.index, dtype=torch.long, device=self._question.gp.device)
+        return torch.tensor([index for index, _, _ in self._points], dtype=torch.long, device=self._question.gp.device)
 
     def found(self, certificate: Certificate) -> Found:
         """Return the chosen points as what was found."""
-        X = torch.stack(self._X) if self._X else self._question.gp.X[:0]
-        index = torch.tensor(self.index, dtype=torch.long)
-        return Found(index, X, torch.tensor(self._values, dtype=torch.float64), certificate)
+        X = torch.stack([x for _, x, _ in self._points]) if self._points else self._question.gp.X[:0]
+        values = torch.tensor([value for _, _, value in self._points], dtype=torch.float64)
+        return Found(self.places().cpu(), X, values, certificate)

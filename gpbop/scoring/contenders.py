@@ -79,11 +79,6 @@ class Sieve:
             if self._count > 2 * self._most:
                 self._trim()
 
-    @property
-    def is_filled(self) -> bool:
-        """Whether anything was added that is still there."""
-        return self._count > 0
-
     def contenders(self) -> tuple[Held, float]:
         """Return the candidates, and a value that no other candidate exceeds."""
         with self._lock:

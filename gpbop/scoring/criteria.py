@@ -67,11 +67,6 @@ class Criterion:
         """Number of mean functions that it reads."""
         return self.factor.alpha[:1].numel() if self.needs_mean else 0
 
-    @property
-    def falls_with_variance(self) -> bool:
-        """Whether every bound made before a point was believed stays one after."""
-        return self.incumbent is None
-
     def __call__(self, mean: Tensor, variance: Tensor) -> Tensor:
         """Compute the `m` values of `m x s` standardised means and `m` variances."""
         return self.function(self.sign * mean, variance.sqrt())

@@ -53,8 +53,8 @@ def needed_bytes(factor: Factor, d: int, rows: int, threads: int) -> int:
 def queue_bytes(factor: Factor) -> int:
     """Return an upper bound of the memory that a batch takes beside what scoring does, in bytes.
 
-    A sieve holds up to twice what it keeps, and once more while these are joined, and again while they are sorted; what
-    is computed of candidates comes when that is free again.
+    A sieve holds up to twice what it keeps, and once more while these are joined, and again while they are sorted. Then
+    there is what it kept, once more while that is bounded or sorted, and what is computed of candidates: less.
     """
     return 6 * QUEUE_BYTES[factor.L.device.type]
 

@@ -65,6 +65,8 @@ class Queue:
         # Candidates that were looked at have a slot, with all that is computed of them.
         self._slot, self._taken = torch.full_like(contenders.places, -1), 0
         self._level = torch.zeros_like(contenders.places)
+        # How many points were believed when a bound was brought up to date; it stays so where its slot is given up.
+        self._seen = torch.full_like(contenders.places, -1)
         empty, room = factor.L.new_empty, self._room
         self._place, self._known = empty(room, dtype=torch.long), empty(room, dtype=torch.long)
         self._mean, self._variance = empty(room, self._means), empty(room)
@@ -114,8 +116,7 @@ class Queue:
             uppers = self._uppers[: self._front]
             highest = uppers.topk(min(size, self._front)).indices
             highest = highest[(uppers[highest] >= reached) & self._is_left[highest]]
-            slots = self._slot[highest]
-            behind = highest[(slots < 0) | (self._known[slots] < len(self._chosen))]
+            behind = highest[self._seen[highest] < len(self._chosen)]
             if len(behind):
                 reached = max(reached, self._refreshed(self._left_by_bounds(behind)))
                 size = min(2 * size, MOST)
@@ -181,6 +182,7 @@ class Queue:
         moments = self._mean[slots], self._delta, variance - error, variance + error
         is_left = self._is_left[places]
         self._uppers[places] = torch.where(is_left, self._criterion.upper(*moments), -torch.inf)
+        self._seen[places] = len(self._chosen)
         return float(torch.where(is_left, self._criterion.lower(*moments), -torch.inf).max())
 
     def _look_at(self, places: Tensor) -> None:

@@ -115,11 +115,16 @@ class Search:
             threshold = foresee(self._scouted(source), judge, wanted, keep)
         d, means = source.space.d, judge.means
         room = queue_room(device) // (8 * (d + 2 * means + 2))  # X, means and their errors, place and bound
-        sieve = Sieve(threshold, max(wanted, room), d, means, device, without)
+        sieve = Sieve(threshold, max(1, room), d, means, device, without)
         certificate = self._through(source, works, sieve)
         contenders, threshold = sieve.contenders()
         with one_core(), torch.no_grad():
-            return works[0].queue(contenders, threshold, most, self.threads), threshold, certificate
+            try:
+                queue = works[0].queue(contenders, threshold, most, self.threads)
+            except KeyboardInterrupt:  # what the pass found is still there
+                queue = Queue(judge, contenders, most, threads=self.threads)
+                certificate = replace(certificate, is_complete=False)
+            return queue, threshold, certificate
 
     def _scouted(self, source: Source) -> Source:
         return source if self.whole is None else self.whole.unfiltered()[0]

@@ -197,3 +197,11 @@ def test_ctrl_c_before_there_is_anything_is_an_error() -> None:
     gp, interrupted = process(SPACE, 25), mock.patch.object(Search, "_works", side_effect=KeyboardInterrupt)
     with interrupted, pytest.raises(KeyboardInterrupt):
         score(gp, InMemory(SPACE, points(80)), k=8, batch=True, threads=1)
+
+
+def test_ctrl_c_between_a_pass_and_its_queue_leaves_what_the_pass_found() -> None:
+    gp, X = process(SPACE, 25, noise=1e-2), points(80)
+    with mock.patch.object(cascade.Cascade, "queue", side_effect=KeyboardInterrupt):
+        top = score(gp, InMemory(SPACE, X), k=8, batch=True, threads=1)
+    assert not top.certificate.is_complete
+    assert top.indices == plain_greedy("ei", Question(gp), X, len(top))

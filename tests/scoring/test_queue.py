@@ -140,6 +140,23 @@ def test_better_bounds_and_little_room_change_nothing(name: str, room: int, pays
     assert set(seen) == {0, 1}
 
 
+@pytest.mark.parametrize("name", ["ei", "max_variance"])
+@pytest.mark.parametrize("spread", [0.0, 1e-15])
+def test_more_candidates_may_be_the_best_than_there_is_room_for(name: str, spread: float) -> None:
+    """As many copies, or nearly copies, as have no slots at the same time: one after the other is chosen."""
+    gp, X = process(SPACE, 10), points(1).repeat(300, 1)
+    X[:, 0] += spread * torch.arange(300)
+    with mock.patch.object(queue, "queue_room", return_value=0):
+        own = queue_of(gp, name, X)
+        assert own._room < 300
+        value = acquisition(name, Question(gp))
+        for number in range(3):
+            place, best = own.best()
+            assert spread or place == number
+            assert number or best == pytest.approx(float(value(X[place : place + 1])[0]), rel=1e-9)
+            own.believe(place)
+
+
 def test_where_bounds_leave_several_the_value_that_counts_decides() -> None:
     gp, X = process(SPACE, 30), points(1).repeat(6, 1)
     X[:, 0] += 1e-15 * torch.arange(6)

@@ -1,6 +1,7 @@
 """Better bounds are still bounds, and no stage makes one worse."""
 
 from dataclasses import replace
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from gpbop import Categorical, Float, Space
 from gpbop.acquisition import Question
+from gpbop.errors import DeviceError
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring import refining
 from gpbop.scoring.acceptance import Judge
@@ -112,3 +114,23 @@ def test_threads_share_candidates_and_change_nothing(threads: int, m: int) -> No
             one, several = refinement(some, level), shared(some, level)
             torch.testing.assert_close(by_place(one, one.upper), by_place(several, several.upper))
             assert not several.upper.requires_grad
+
+
+@pytest.mark.parametrize("most", [0, 1, 7])
+def test_want_of_memory(most: int) -> None:
+    """In halves until there is room; without room for one it is an error that says so."""
+    _, held, refinement = stages("ei", torch.float64, 1e-2, 0)
+    expected, screen = refinement(held, 0), refining.screened
+
+    def scarce(some: Held, *rest: Any) -> Held:
+        if len(some) > most:
+            raise torch.OutOfMemoryError("not enough")
+        return screen(some, *rest)
+
+    with mock.patch.object(refining, "screened", scarce):
+        if most:
+            found = refinement(held, 0)
+            torch.testing.assert_close(by_place(found, found.upper), by_place(expected, expected.upper))
+        else:
+            with pytest.raises(DeviceError, match="memory"):
+                refinement(held, 0)
