@@ -36,9 +36,9 @@ from gpbop.scoring.trials import StageTrial
 # and without. With few training points the first stage takes no more than this share of them where the mean is needed.
 PIVOTS_WITH_MEAN = (64, 192, 448)
 PIVOTS_WITHOUT_MEAN = (256, 512)
+FIRST_SHARE = 4
 # Pivots of the stages of a queue; it has the values themselves as the last one.
 QUEUE_PIVOTS_WITH_MEAN, QUEUE_PIVOTS_WITHOUT_MEAN = (192, 448), (384, 768)
-FIRST_SHARE = 4
 # Candidates after which the first stage is judged, and the share of all that it may leave in float32.
 JUDGED, MOST_LEFT = 30_000, 0.1
 # Bound of the error of the mean, in standardised units, above which float32 settles too little; the roundings that come

@@ -58,7 +58,11 @@ class Refinement:
         return is_known or self._asked[level] >= BUILDING * r**2 / len(self._judge.criterion.factor.L)
 
     def __call__(self, held: Held, level: int) -> Held:
-        """Bound candidates by a stage, which is built if it is not there; they come back in another order."""
+        """Bound candidates by a stage, which is built if it is not there; they come back in another order.
+
+        Raises:
+            DeviceError: If the device has no memory for one candidate.
+        """
         if self._screens[level] is None:
             self._screens[level] = self._built(level)
         screen, m = self._screens[level], len(held)
