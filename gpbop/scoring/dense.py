@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from gpbop.acquisition import UCB_BETA, Acquisition, Direction, acquisition
 from gpbop.scoring.job import Job
-from gpbop.scoring.memory import out_of_memory
+from gpbop.scoring.memory import halving
 from gpbop.scoring.sources.base import Block
 from gpbop.surrogate import GaussianProcess
 from gpbop.surrogate.factor import Factor
@@ -78,22 +79,14 @@ def scored_blocks(job: Job) -> Iterator[tuple[Block, Scored]]:
     """Iterate over the candidates of a job beside their scores."""
     value, factor = acquisition(job.name, job.question), job.question.factor()
     for block in job.source.blocks(job.block_rows, device=job.question.gp.device):
-        yield block, _scored(job, value, factor, block)
+        parts = halving(partial(_scored, job, value, factor), block, block.device)
+        yield block, Scored(*(torch.cat([getattr(part, name) for part in parts]) for name in Scored.__annotations__))
 
 
 def _scored(job: Job, value: Acquisition, factor: Factor, block: Block) -> Scored:
-    """Score a block; in halves where the device has not enough memory for it."""
     standardization = job.question.gp.standardization
-    try:
-        with torch.no_grad():
-            mean, variance = factor.moments(block.X)
-            values = job.restored(value(block.X))
-            std = standardization.restore_std(variance.sqrt())
-        return Scored(block.index.cpu(), standardization.restore_mean(mean).cpu(), std.cpu(), values.cpu())
-    except torch.OutOfMemoryError as error:
-        if len(block) == 1:
-            raise out_of_memory(block.X.device) from error
-    torch.cuda.empty_cache()
-    first, second = (_scored(job, value, factor, half) for half in block.halves())
-    fields = ("index", "mean", "std", "values")
-    return Scored(*(torch.cat([getattr(first, name), getattr(second, name)]) for name in fields))
+    with torch.no_grad():
+        mean, variance = factor.moments(block.X)
+        values = job.restored(value(block.X))
+        std = standardization.restore_std(variance.sqrt())
+    return Scored(block.index.cpu(), standardization.restore_mean(mean).cpu(), std.cpu(), values.cpu())

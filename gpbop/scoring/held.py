@@ -53,6 +53,11 @@ class Held:
         """Select some."""
         return Held(self.places[which], self.X[which], self.mean[which], self.delta[which], self.upper[which])
 
+    def halves(self) -> tuple["Held", "Held"]:
+        """Cut them in two."""
+        cut = len(self) // 2
+        return self.take(slice(0, cut)), self.take(slice(cut, None))
+
     def reaching(self, threshold: float) -> "Held":
         """Select those whose bound reaches the threshold."""
         return self.take((self.upper >= threshold).nonzero()[:, 0])

@@ -13,7 +13,7 @@ from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.contenders import Contenders, Pool, Sieve
 from gpbop.scoring.held import Counts, Held
-from gpbop.scoring.memory import WAITING_BYTES, out_of_memory
+from gpbop.scoring.memory import WAITING_BYTES, halving
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.refining import BUILDING, screened
 from gpbop.scoring.screening import Screen
@@ -97,18 +97,13 @@ class LaterStages:
 
     def _halving(self, held: Held, pool: Pool, workspace: Workspace, counts: Counts) -> None:
         """Finish some candidates; in halves where the device has not enough memory for them."""
-        own = Counts.of(len(counts.entered))
-        try:
-            self._finish(held, pool, workspace, own)
+
+        def work(some: Held) -> None:
+            own = Counts.of(len(counts.entered))
+            self._finish(some, pool, workspace, own)
             counts.add(own)  # what was begun in vain does not count
-            return
-        except torch.OutOfMemoryError as error:
-            if len(held) <= 1:
-                raise out_of_memory(held.X.device) from error
-        torch.cuda.empty_cache()
-        cut = len(held) // 2
-        for half in (slice(0, cut), slice(cut, None)):
-            self._halving(held.take(half), pool, workspace, counts)
+
+        halving(work, held, held.X.device)
 
     def _finish(self, held: Held, pool: Pool, workspace: Workspace, counts: Counts) -> None:
         """Pass some candidates through all stages; nothing is added to the pool before all is done."""

@@ -1,6 +1,8 @@
 """How many candidates make a block: as many as are fastest, fewer where memory is short."""
 
 import os
+from collections.abc import Callable, Sequence
+from typing import Protocol, Self, TypeVar
 
 import torch
 
@@ -28,6 +30,21 @@ WAITING_BYTES, WAITING_COPIES = {"cpu": 2**25, "cuda": 2**29}, 3
 QUEUE_BYTES, QUEUE_PART, LEAST_QUEUE_BYTES = {"cpu": 2**28, "cuda": 2**31}, 0.125, 2**24
 # Share of the free memory that is used.
 SHARE = 0.5
+
+Result = TypeVar("Result")
+
+
+class Candidates(Protocol):
+    """Some candidates that can be worked on a half at a time."""
+
+    def __len__(self) -> int: ...
+
+    def halves(self) -> Sequence[Self]:
+        """Cut them in two; there are two or more."""
+        ...
+
+
+Some = TypeVar("Some", bound=Candidates)
 
 
 def needed_bytes(factor: Factor, d: int, rows: int, threads: int) -> int:
@@ -90,7 +107,27 @@ def default_block_rows(factor: Factor, d: int, threads: int, free: int | None) -
     return rows
 
 
-def out_of_memory(device: torch.device) -> DeviceError:
-    """Return the error of a device that has no room for a single candidate."""
+def halving(work: Callable[[Some], Result], some: Some, device: torch.device) -> list[Result]:
+    """Work on some candidates; a half at a time where a device has not enough memory for all of them.
+
+    Args:
+        work: What is to be done; what it began in vain leaves no trace.
+        some: The candidates.
+        device: Where it is done.
+    Returns:
+        What came of all, or of each part, in order.
+    Raises:
+        DeviceError: If there is no memory for a single candidate.
+    """
+    try:
+        return [work(some)]
+    except torch.OutOfMemoryError as error:
+        if len(some) <= 1:
+            raise _out_of_memory(device) from error
+    torch.cuda.empty_cache()  # only now, for until here the error kept alive what was begun
+    return [result for half in some.halves() for result in halving(work, half, device)]
+
+
+def _out_of_memory(device: torch.device) -> DeviceError:
     advice = "Free memory there, as other programs use it too, or use device='cpu'."
     return DeviceError(explain("device", "have memory to score candidates", f"{str(device)!r}, which is full", advice))

@@ -7,7 +7,7 @@ import torch
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.held import Held
-from gpbop.scoring.memory import BLOCK_ROWS, out_of_memory
+from gpbop.scoring.memory import BLOCK_ROWS, halving
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.scan import side_by_side
 from gpbop.scoring.screening import Bounds, Screen
@@ -78,13 +78,6 @@ class Refinement:
         return screen_of(criterion, projection, r, torch.float64, self._renews_mean and not level)
 
     def _bounded(self, screen: Screen, held: Held) -> Held:
-        """Bound candidates; in halves where the device has not enough memory for them."""
-        try:
-            with torch.no_grad():  # threads do not inherit it
-                return screened(held, screen, self._judge, Workspace())
-        except torch.OutOfMemoryError as error:
-            if len(held) <= 1:
-                raise out_of_memory(held.X.device) from error
-        torch.cuda.empty_cache()
-        cut = len(held) // 2
-        return Held.joined([self._bounded(screen, held.take(half)) for half in (slice(0, cut), slice(cut, None))])
+        with torch.no_grad():  # threads do not inherit it
+            parts = halving(lambda some: screened(some, screen, self._judge, Workspace()), held, held.X.device)
+        return Held.joined(parts)

@@ -16,7 +16,7 @@ from typing import TypeVar
 import torch
 
 from gpbop.kernels.profiles import Workspace
-from gpbop.scoring.memory import out_of_memory
+from gpbop.scoring.memory import halving
 from gpbop.scoring.sources.blocks import Block, Strip
 
 # Blocks that wait for each thread.
@@ -69,7 +69,7 @@ def scan(blocks: Iterator[Work], processes: Sequence[Process], *, threads: int, 
     def work(block: Work) -> Work:
         if not hasattr(kept, "workspace"):
             kept.workspace, kept.process = Workspace(), next(turns)
-        _halving(block, kept.process, kept.workspace)
+        halving(lambda part: kept.process(part, kept.workspace), block, block.device)
         return block
 
     with one_core():
@@ -94,16 +94,3 @@ def scan(blocks: Iterator[Work], processes: Sequence[Process], *, threads: int, 
                     future.cancel()
                 return False
     return True
-
-
-def _halving(block: Work, process: Process, workspace: Workspace) -> None:
-    """Process a block; in halves where the device has not enough memory for it."""
-    try:
-        process(block, workspace)
-        return
-    except torch.OutOfMemoryError as error:
-        if len(block) == 1:
-            raise out_of_memory(block.device) from error
-    torch.cuda.empty_cache()
-    for half in block.halves():
-        _halving(half, process, workspace)

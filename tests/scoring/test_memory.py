@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from gpbop import Float, Space
 from gpbop.errors import DeviceError
-from gpbop.kernels.profiles import Workspace
 from gpbop.scoring import memory, score_all
 from gpbop.scoring.memory import (
     BLOCK_ROWS,
@@ -20,11 +19,11 @@ from gpbop.scoring.memory import (
     SHARE,
     default_block_rows,
     free_bytes,
+    halving,
     needed_bytes,
     queue_bytes,
     queue_room,
 )
-from gpbop.scoring.scan import _halving
 from gpbop.scoring.sources.base import Block
 from gpbop.surrogate.factor import Factor
 from tests.scoring.candidates import InMemory, process
@@ -50,26 +49,24 @@ def test_the_free_memory_is_known_here() -> None:
 
 
 def limited(rows: int) -> Any:
-    """Return a function of a block that has memory for so many candidates only, and what it was given."""
-    seen: list[int] = []
+    """Return a function of a block that has memory for so many candidates only."""
 
-    def process(block: Block, _: Workspace) -> None:
+    def work(block: Block) -> list[int]:
         if len(block.index) > rows:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        seen.extend(block.index.tolist())
+        return block.index.tolist()
 
-    return process, seen
+    return work
 
 
 def test_chunks_are_halved_until_they_fit() -> None:
     block = Block(torch.arange(37), torch.zeros(37, 2, dtype=torch.float64))
     for rows in (1, 5, 36, 37):
-        process, seen = limited(rows)
-        _halving(block, process, Workspace())
-        assert seen == list(range(37))
-    process, _ = limited(0)
+        parts = halving(limited(rows), block, block.device)
+        assert [index for part in parts for index in part] == list(range(37))
+        assert len(parts) == 1 or rows < 37
     with pytest.raises(DeviceError, match=r"`device` must have memory to score candidates; got 'cpu', which is full"):
-        _halving(block, process, Workspace())
+        halving(limited(0), block, block.device)
 
 
 def test_dense_scoring_is_halved_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
