@@ -54,12 +54,19 @@ def resolve_device(device: str | torch.device, n: int | None = None) -> torch.de
     parsed = parse_device(device)
     if parsed == "auto":
         worth_it = n is None or n >= CUDA_FROM_OBSERVATIONS
-        return torch.device("cuda" if worth_it and torch.cuda.is_available() else "cpu")
+        return _numbered(torch.device("cuda" if worth_it and torch.cuda.is_available() else "cpu"))
     if parsed.type == "cuda" and (parsed.index or 0) >= torch.cuda.device_count():
         got = f"{str(parsed)!r} with {torch.cuda.device_count()} CUDA devices in sight"
         advice = "Use device='cpu' or 'auto', or install a CUDA build of torch."
         raise DeviceError(explain("device", "be present", got, advice))
-    return parsed
+    return _numbered(parsed)
+
+
+def _numbered(device: torch.device) -> torch.device:
+    """Return a device with its number, as tensors there have it: "cuda" is the one that torch works on."""
+    if device.type == "cpu" or device.index is not None:
+        return device
+    return torch.device("cuda", torch.cuda.current_device() if torch.cuda.is_initialized() else 0)
 
 
 @contextmanager

@@ -24,7 +24,9 @@ squares and their sum in float64. All results are float64.
 # ruff: noqa: RUF005, SIM108
 # The kernels are Triton's own language in Python's syntax; only the functions that call them have Python's types.
 
+from collections import defaultdict
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import torch
@@ -46,24 +48,41 @@ _RATE = tl.constexpr(1.0 / LOG2_E)
 _CURVE = tl.constexpr(1.0 / (3.0 * LOG2_E**2))
 
 
-def _config(LANES: int, PIVOTS: int, registers: int, ROWS: int = 1) -> Config:
-    """Return a shape for 4 warps.
+def _config(LANES: int, PIVOTS: int, registers: int = 255, ROWS: int = 1, warps: int = 4) -> Config:
+    """Return a shape.
 
     Registers are always capped: where more than 255 are wanted, ptxas was seen to fall back to 32 without a cap.
     """
     shape = {"LANES": LANES, "PIVOTS": PIVOTS, "ROWS": ROWS, "POINTS": 16}
-    return Config(shape, num_warps=4, num_stages=1, maxnreg=registers)
+    return Config(shape, num_warps=warps, num_stages=1, maxnreg=registers)
 
 
 # The first of each list is taken where nothing is tuned. In every one a thread has 16 to 64 covariances in flight, and
 # 8 to 16 warps fit a multiprocessor; compiled for sm_90 at F = 12, float32, the loop of the mean holds no more than two
-# reloads of spilled registers. float64 is for models of small noise: its powers of two are calls, and it is not tuned.
+# reloads of spilled registers. In float64, for models of small noise and for variances alone, numbers take two
+# registers and powers of two are calls; so two threads share a column: the first shape then spills nothing at F = 6 and
+# F = 24 and 40 bytes at F = 12 with 3 code columns, where a thread for each column spilled 72, 656 and 1,048.
 CONFIGS = {
-    "_scattered": [_config(128, 32, 168), _config(128, 16, 128), _config(256, 16, 168), _config(128, 64, 255)],
-    "_strips": [_config(128, 16, 255, ROWS=4), _config(128, 32, 168, ROWS=2), _config(128, 64, 255, ROWS=1)],
-    "float64": [_config(128, 16, 255)],
+    ("_scattered", torch.float32): [
+        _config(128, 32, 168),
+        _config(128, 16, 128),
+        _config(256, 16, 168),
+        _config(128, 64),
+    ],
+    ("_scattered", torch.float64): [
+        _config(128, 16, warps=8),
+        _config(128, 32, warps=8),
+        _config(128, 64, warps=8),
+        _config(64, 16),
+    ],
+    ("_strips", torch.float32): [_config(128, 16, ROWS=4), _config(128, 32, 168, ROWS=2), _config(128, 64)],
+    ("_strips", torch.float64): [_config(128, 16), _config(128, 32, warps=8), _config(128, 16, ROWS=2, warps=8)],
 }
-TUNED_FROM = 2**20  # lanes; less work than this is over before a choice could pay
+# Covariances of one kind, in a process, from which on its shapes are timed: to compile them takes seconds, in which a
+# device of that kind computes some 10^12. Launches of fewer lanes than a block has are never timed.
+TUNED_FROM, TUNED_LANES = 2**42, 2**20
+_computed: defaultdict[tuple[Any, ...], int] = defaultdict(int)
+_tuning = Lock()  # what tunes keeps its arguments in itself, and threads of several devices share it
 
 
 def roundings(codes: int) -> int:
@@ -134,16 +153,16 @@ def _load(pointers):
 
 
 @triton.jit
-def _scattered_tile(j, data, F: tl.constexpr, S: tl.constexpr, H: tl.constexpr):
+def _scattered_tile(j, data, F: tl.constexpr, S: tl.constexpr):
     """Return x and k_h of the training points `j` with all lanes."""
-    own, code, train, stride, similarity, nothing = data
+    own, code, train, stride, similarity, row, nothing = data
     x = tl.zeros([j.shape[0], 1], nothing.dtype) + nothing[None, :]
     for f in tl.static_range(F):
         difference = tl.load(train + f * stride + j)[:, None] - own[f][None, :]
         x += difference * difference
     kh = 1.0
     if S > 0:
-        at = (j.to(tl.int64) * H)[:, None]
+        at = (j.to(tl.int64) * row)[:, None]
         kh = _load((similarity + code[0])[None, :] + at)
         for s in tl.static_range(1, S):
             kh *= _load((similarity + code[s])[None, :] + at)
@@ -151,7 +170,7 @@ def _scattered_tile(j, data, F: tl.constexpr, S: tl.constexpr, H: tl.constexpr):
 
 
 @triton.jit
-def _strips_tile(j, data, F: tl.constexpr, S: tl.constexpr, H: tl.constexpr):
+def _strips_tile(j, data, F: tl.constexpr, S: tl.constexpr):
     """Return x and k_h of the training points `j` with all pairs of some first and some second halves."""
     x_first, h_first, stride, x_second, h_second, q, last = data
     at = j.to(tl.int64)
@@ -166,10 +185,8 @@ def _strips_tile(j, data, F: tl.constexpr, S: tl.constexpr, H: tl.constexpr):
 
 
 @triton.jit
-def _covariances(
-    TILE: tl.constexpr, j, data, mix, F: tl.constexpr, S: tl.constexpr, H: tl.constexpr, KIND: tl.constexpr
-):
-    x, kh = TILE(j, data, F, S, H)
+def _covariances(TILE: tl.constexpr, j, data, mix, F: tl.constexpr, S: tl.constexpr, KIND: tl.constexpr):
+    x, kh = TILE(j, data, F, S)
     if F > 0:
         k = (mix[0] * kh + mix[1]) * _profile(x, KIND) + mix[2] * kh
     else:
@@ -180,7 +197,7 @@ def _covariances(
 @triton.jit
 def _sweep(
     TILE: tl.constexpr, data, nothing, lane, inside, mix_at, weights, G, g, mean, size, norm, sway, width, r,
-    F: tl.constexpr, S: tl.constexpr, H: tl.constexpr, KIND: tl.constexpr, HAS_MEAN: tl.constexpr, POINTS: tl.constexpr,
+    F: tl.constexpr, S: tl.constexpr, KIND: tl.constexpr, HAS_MEAN: tl.constexpr, POINTS: tl.constexpr,
     PIVOTS: tl.constexpr,
 ):  # fmt: skip
     """Compute the sums of all lanes and store them at `lane` where `inside`; `nothing` holds a zero for each lane.
@@ -199,7 +216,7 @@ def _sweep(
             part, part_size = nothing, nothing
             for j0 in range(begin, tl.minimum(begin + _BLOCK, end), POINTS):
                 j = j0 + tl.arange(0, POINTS)
-                k = _covariances(TILE, j, data, mix, F, S, H, KIND)
+                k = _covariances(TILE, j, data, mix, F, S, KIND)
                 is_read = (i[:, None] >= j[None, :]) & (i < r)[:, None]
                 part_of_G = tl.load(G + i[:, None] * r + j[None, :], mask=is_read, other=0.0)
                 v = tl.dot(part_of_G, k, v, input_precision="ieee", out_dtype=nothing.dtype)
@@ -219,7 +236,7 @@ def _sweep(
             part, part_size = nothing, nothing
             for j0 in range(begin, tl.minimum(begin + _BLOCK, width), POINTS):
                 j = j0 + tl.arange(0, POINTS)
-                terms = tl.load(weights + j)[:, None] * _covariances(TILE, j, data, mix, F, S, H, KIND)
+                terms = tl.load(weights + j)[:, None] * _covariances(TILE, j, data, mix, F, S, KIND)
                 part += tl.sum(terms, 0)
                 part_size += tl.sum(tl.abs(terms), 0)
             total += part.to(tl.float64)
@@ -228,10 +245,10 @@ def _sweep(
         tl.store(size + lane, total_size, mask=inside)
 
 
-@triton.jit(do_not_specialize=["m", "width", "r", "bucket"])
+@triton.jit(do_not_specialize=["m", "H", "width", "r", "bucket"])
 def _scattered(
-    z, codes, m, train, stride, similarity, starts, mix, weights, G, g, mean, size, norm, sway,
-    width, r, bucket, F: tl.constexpr, S: tl.constexpr, H: tl.constexpr, KIND: tl.constexpr, HAS_MEAN: tl.constexpr,
+    z, codes, m, train, stride, similarity, H, starts, mix, weights, G, g, mean, size, norm, sway,
+    width, r, bucket, F: tl.constexpr, S: tl.constexpr, KIND: tl.constexpr, HAS_MEAN: tl.constexpr,
     POINTS: tl.constexpr, PIVOTS: tl.constexpr, LANES: tl.constexpr, ROWS: tl.constexpr,
 ):  # fmt: skip
     lane = tl.program_id(0).to(tl.int64) * LANES + tl.arange(0, LANES)
@@ -242,9 +259,9 @@ def _scattered(
     for s in tl.static_range(S):
         code = code + (tl.load(codes + row * S + s) + tl.load(starts + s),)
     nothing = tl.zeros([LANES], z.dtype.element_ty)
-    data = (own, code, train, stride, similarity, nothing)
+    data = (own, code, train, stride, similarity, H, nothing)
     _sweep(
-        _scattered_tile, data, nothing, lane, lane < m, mix, weights, G, g, mean, size, norm, sway, width, r, F, S, H,
+        _scattered_tile, data, nothing, lane, lane < m, mix, weights, G, g, mean, size, norm, sway, width, r, F, S,
         KIND, HAS_MEAN, POINTS, PIVOTS,
     )  # fmt: skip
 
@@ -252,7 +269,7 @@ def _scattered(
 @triton.jit(do_not_specialize=["p", "q", "last", "width", "r", "bucket"])
 def _strips(
     x_first, h_first, p, stride, x_second, h_second, q, last, mix, weights, G, g, mean, size, norm, sway,
-    width, r, bucket, F: tl.constexpr, S: tl.constexpr, H: tl.constexpr, KIND: tl.constexpr, HAS_MEAN: tl.constexpr,
+    width, r, bucket, F: tl.constexpr, S: tl.constexpr, KIND: tl.constexpr, HAS_MEAN: tl.constexpr,
     POINTS: tl.constexpr, PIVOTS: tl.constexpr, LANES: tl.constexpr, ROWS: tl.constexpr,
 ):  # fmt: skip
     tiles = tl.cdiv(q, LANES)
@@ -264,7 +281,7 @@ def _strips(
     nothing = tl.zeros([ROWS * LANES], x_first.dtype.element_ty)
     data = (x_first + a, h_first + a, stride, x_second + column, h_second + column, q, last)
     _sweep(
-        _strips_tile, data, nothing, lane, inside, mix, weights, G, g, mean, size, norm, sway, width, r, F, S, H, KIND,
+        _strips_tile, data, nothing, lane, inside, mix, weights, G, g, mean, size, norm, sway, width, r, F, S, KIND,
         HAS_MEAN, POINTS, PIVOTS,
     )  # fmt: skip
 
@@ -274,9 +291,8 @@ def scattered(z: Tensor, codes: Tensor, tables: Tables) -> Sums:
     n = tables.width
     train = _turned(tables.z[:n])
     similarity = functional.pad(tables.similarity[:n], (0, 0, 0, -n % PADDING))
-    own = (z.contiguous(), codes.contiguous(), len(z), train, train.stride(0), similarity, tables.starts)
-    shape = {"F": z.shape[1], "S": codes.shape[1], "H": similarity.shape[1]}
-    return _run(_scattered, len(z), 1, own, shape, tables)
+    own = (z.contiguous(), codes.contiguous(), len(z), train, train.stride(0), similarity, similarity.shape[1])
+    return _run(_scattered, len(z), 1, (*own, tables.starts), {"F": z.shape[1], "S": codes.shape[1]}, tables)
 
 
 def strips(x_first: Tensor, h_first: Tensor, x_second: Tensor, h_second: Tensor, tables: Tables) -> Sums:
@@ -289,7 +305,7 @@ def strips(x_first: Tensor, h_first: Tensor, x_second: Tensor, h_second: Tensor,
     x_turned = _turned(x_first[:, :n])
     h_turned = _turned(h_first[:, :n]) if has_h else x_turned
     halves = (x_turned, h_turned, p, x_turned.stride(0), x_second.contiguous(), h_second.contiguous(), q, n - 1)
-    return _run(_strips, q, p, halves, {"F": 1, "S": 2 if has_h else 0, "H": 1}, tables)
+    return _run(_strips, q, p, halves, {"F": 1, "S": 2 if has_h else 0}, tables)
 
 
 def _run(kernel: Any, lanes: int, rows: int, own: tuple[Any, ...], shape: dict[str, int], tables: Tables) -> Sums:
@@ -300,8 +316,7 @@ def _run(kernel: Any, lanes: int, rows: int, own: tuple[Any, ...], shape: dict[s
     norm, sway = (torch.empty(rows * lanes, dtype=torch.float64, device=G.device) for _ in range(2))
     mean, size = (torch.empty_like(norm if has_mean else norm[:0]) for _ in range(2))
     named = shape | {"KIND": PROFILES[tables.smoothness], "HAS_MEAN": has_mean}
-    is_double = G.dtype == torch.float64
-    configs = CONFIGS["float64" if is_double else kernel.__name__]
+    configs = CONFIGS[kernel.__name__, G.dtype]
     mix, bucket = G.new_tensor(tables.mix), 64 * n.bit_length() + r.bit_length()
     arguments = (*own, mix, weights, G, tables.g.contiguous(), mean, size, norm, sway, n, r, bucket)
 
@@ -310,23 +325,36 @@ def _run(kernel: Any, lanes: int, rows: int, own: tuple[Any, ...], shape: dict[s
 
     if not rows * lanes:
         return Sums(mean, size, norm, sway)
+    kind = kernel, G.dtype, bucket, *named.values()
     with torch.cuda.device_of(G):
-        if len(configs) > 1 and rows * lanes >= TUNED_FROM and not knobs.runtime.interpret:
-            _tuned(kernel)[grid](*arguments, **named)
+        if rows * lanes >= TUNED_LANES and _is_worth_tuning(kind, rows * lanes * n):
+            tuned = _tuned(kernel, G.dtype)
+            with _tuning:
+                try:
+                    tuned[grid](*arguments, **named)
+                finally:
+                    tuned.nargs = None  # after an error it would keep them
         else:
             kernel[grid](*arguments, **named, **configs[0].all_kwargs())
     return Sums(mean, size, norm, sway)
 
 
+def _is_worth_tuning(kind: tuple[Any, ...], covariances: int) -> bool:
+    """Count covariances, and return whether a better shape would have saved as much time as it takes to find."""
+    with _tuning:
+        _computed[kind] += covariances
+        return _computed[kind] >= TUNED_FROM and not knobs.runtime.interpret
+
+
 @cache
-def _tuned(kernel: Any) -> Any:
+def _tuned(kernel: Any, dtype: torch.dtype) -> Any:
     """Return the kernel with its configs timed once for each power of two of n and r, and kept on disk."""
 
     def bench(call: Any, quantiles: Any) -> Any:
         return testing.do_bench(call, warmup=5, rep=25, quantiles=quantiles)
 
     key = ["bucket", "F", "S", "KIND", "HAS_MEAN"]
-    return triton.autotune(CONFIGS[kernel.__name__], key, do_bench=bench, cache_results=True)(kernel)
+    return triton.autotune(CONFIGS[kernel.__name__, dtype], key, do_bench=bench, cache_results=True)(kernel)
 
 
 def _turned(rows: Tensor) -> Tensor:

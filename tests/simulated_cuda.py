@@ -194,7 +194,8 @@ def simulated_cuda(monkeypatch: pytest.MonkeyPatch, free: int = 2**33) -> Iterat
     from gpbop.kernels import fused
     from gpbop.scoring import scan
 
-    assert not torch.cuda.is_available(), "there are real ones"
+    if torch.cuda.is_available():
+        pytest.skip("there are real ones")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (free, free))

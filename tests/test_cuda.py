@@ -1,5 +1,7 @@
 """Everything that runs on CUDA, in one process: `python -m pytest tests/test_cuda.py`. Skips itself without a GPU."""
 
+import gc
+
 import pytest
 import torch
 
@@ -88,12 +90,19 @@ def test_nothing_stays_in_device_memory_between_asks() -> None:
     optimizer = Optimizer(SPACE, device="cuda", seed=0)
     for config in SPACE.sample(50, 3):
         optimizer.tell(config, config["a"])
-    torch.cuda.empty_cache()
-    before = torch.cuda.memory_allocated()
-    for _ in range(3):
-        optimizer.tell(optimizer.ask(), 0.5)
-        assert torch.cuda.memory_allocated() <= before
-        assert torch.cuda.memory_reserved() <= before + 2 * 2**20
+
+    def held() -> tuple[int, int]:
+        """Return the bytes that are in use and that torch holds, but for the workspaces that cuBLAS keeps."""
+        gc.collect()
+        torch._C._cuda_clearCublasWorkspaces()
+        torch.cuda.empty_cache()
+        return torch.cuda.memory_allocated(), torch.cuda.memory_reserved()
+
+    before = held()
+    for value in (0.5, None, 0.25):
+        optimizer.tell(optimizer.ask(), value)
+        optimizer.predict(SPACE.sample(10, seed=0))
+        assert held() <= before
 
 
 def test_optimizer_asks_as_on_the_cpu() -> None:
@@ -134,7 +143,9 @@ def test_fused_sums_keep_the_stated_roundings(name: str, smoothness: str, dtype:
     """The hardware's square root and power of two are as accurate as documented, over many covariances."""
     from gpbop.kernels import fused_cuda
 
-    shapes = ((300, 12, (), 100), (1000, 5, (3, 14, 2), 33), (70, 0, (4,), 70), (200, 40, (), 1), (600, 2, (2,), 512))
+    shapes = [(300, 12, (), 100), (1000, 5, (3, 14, 2), 33), (70, 0, (4,), 70), (600, 2, (2,), 512)]
+    if smoothness == "matern52":
+        shapes.append((200, 40, (), 1))  # nine seconds of compilation each
     for seed, (n, F, sizes, r) in enumerate(shapes):
         for has_mean in (True, False):
             case = random_case(n, F, sizes, r, 5000, smoothness, dtype, has_mean=has_mean, has_h=r != 33, seed=seed)
@@ -164,19 +175,23 @@ def test_one_covariance_keeps_the_stated_roundings() -> None:
         assert bool((error <= allowed).all())
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", ["scattered", "strips"])
-def test_every_shape_of_the_kernels_gives_the_same_sums(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_shape_of_the_kernels_gives_the_same_sums(
+    name: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What tuning may choose is as right as the default, and many candidates are as right as few."""
     from gpbop.kernels import fused_cuda
 
-    case = random_case(130, 3, (3,), 70, 3000, "matern52", torch.float32)
+    case = random_case(130, 3, (3,), 70, 3000, "matern52", dtype)
     bounds = (fused_cuda.roundings(2), fused_cuda.distance_roundings(3), fused_cuda.SUM_BLOCK)
-    for config in fused_cuda.CONFIGS[f"_{name}"]:
-        monkeypatch.setitem(fused_cuda.CONFIGS, f"_{name}", [config])
+    for config in fused_cuda.CONFIGS[f"_{name}", dtype]:
+        monkeypatch.setitem(fused_cuda.CONFIGS, (f"_{name}", dtype), [config])
         found = evaluate(fused_cuda, name, case.to("cuda"))
         assert_within_bounds(name, type(found)(*(part.cpu() for part in found)), case, *bounds)
     monkeypatch.undo()
     monkeypatch.setattr(fused_cuda, "TUNED_FROM", 1)
+    monkeypatch.setattr(fused_cuda, "TUNED_LANES", 1)
     found = evaluate(fused_cuda, name, case.to("cuda"))
     assert_within_bounds(name, type(found)(*(part.cpu() for part in found)), case, *bounds)
 

@@ -6,6 +6,7 @@ training point, and then the later ones.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from threading import Lock
 
 import torch
@@ -76,6 +77,7 @@ class Cascade:
         self._trials = {kind: StageTrial(self._judge, self._early, self._early.costs) for kind in (Strip, Block)}
         square = squared_norm(factor, criterion.dense.rho) if criterion.needs_mean else 0.0
         self._descent = Descent(self._judge, max(square, 0.0) ** 0.5)
+        self._second: tuple[torch.Tensor | None, torch.Tensor] = None, factor.L[:0]
         self.candidates, self._nodes = 0, 0
         # Cells and early stages.
         self._counts = Counts.of(1 + len(self._early.costs))
@@ -86,7 +88,7 @@ class Cascade:
         counts, entered = Counts.of(len(self._counts.entered)), 0
         left: list[Held] = []
         with torch.no_grad():
-            for part in self._parts(work.to(self.device), pool, counts):
+            for part in self._parts(self._here(work), pool, counts):
                 narrowed = self._narrowed(part, pool, counts)
                 entered += len(narrowed)
                 if len(narrowed):
@@ -124,6 +126,17 @@ class Cascade:
         left = self._later.counts.entered[0] - self._later.counts.settled[0]
         if self.first.dtype == torch.float32 and self.candidates >= JUDGED and left > MOST_LEFT * self.candidates:
             self.first = screen_of(self.criterion, self._projection, self.first.r, torch.float64, True)
+
+    def _here(self, work: Block | Strip) -> Block | Strip:
+        """Move candidates to the device; strips that follow each other go on sharing their second halves there."""
+        moved = work.to(self.device)
+        if isinstance(work, Strip) and isinstance(moved, Strip) and work.device != self.device:
+            source, second = self._second
+            if source is not work.X_second:
+                self._second = work.X_second, moved.X_second
+            else:
+                moved = replace(moved, X_second=second)
+        return moved
 
     def _parts(self, work: Block | Strip, pool: Pool | Sieve, counts: Counts) -> Iterator[Block | Strip]:
         """Return what is left of a strip when its cells were looked at; a block as it is."""

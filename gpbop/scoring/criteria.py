@@ -67,6 +67,10 @@ class Criterion:
         """Number of mean functions that it reads."""
         return self.factor.alpha[:1].numel() if self.needs_mean else 0
 
+    def to(self, device: torch.device) -> "Criterion":
+        """Return the same criterion on another device, number for number."""
+        return self if device == self.factor.L.device else replace(self, factor=self.factor.to(device))
+
     def __call__(self, mean: Tensor, variance: Tensor) -> Tensor:
         """Compute the `m` values of `m x s` standardised means and `m` variances."""
         return self.function(self.sign * mean, variance.sqrt())
@@ -162,7 +166,7 @@ def _noisy_ei(question: Question, believes: int) -> Criterion:
     shift = (question.sign * values).amax(0) - question.standardized(question.incumbent)
 
     def function(mean: Tensor, sigma: Tensor) -> Tensor:
-        each = utility(mean - shift, sigma.unsqueeze(-1).expand_as(mean))[0]
+        each = utility(mean - shift.to(mean.device), sigma.unsqueeze(-1).expand_as(mean))[0]
         value: Tensor = logmeanexp(each, dim=-1)
         return value
 

@@ -19,11 +19,11 @@ from gpbop.scoring.refining import BUILDING, screened
 from gpbop.scoring.screening import Screen
 from gpbop.scoring.screens import screen_of
 
-# New candidates that are waited for, and how many times as many of the source must have been seen as at the last time;
-# the first few times neither is waited for, to raise the threshold.
-WAITING, GROWTH, IMPATIENT = 1024, 1.2, 4
+# New candidates that are waited for, enough to fill a GPU, and how many times as many of the source must have been seen
+# as at the last time; the first few times neither is waited for, to raise the threshold.
+WAITING, GROWTH, IMPATIENT = {"cpu": 1024, "cuda": 2**16}, 1.2, 4
 # Candidates that go on first; at least twice as many as are wanted.
-CHUNK = 128
+CHUNK = {"cpu": 128, "cuda": 4096}
 
 
 class LaterStages:
@@ -60,7 +60,7 @@ class LaterStages:
             if held is not None and len(held) and isinstance(pool, Pool):
                 self._waiting.append(held)
                 self._arriving += len(held)
-            is_due = self._arriving >= WAITING and self.counts.entered[0] >= self._due
+            is_due = self._arriving >= WAITING[self._device.type] and self.counts.entered[0] >= self._due
             is_full = sum(part.bytes for part in self._waiting) > WAITING_BYTES[self._device.type]
         if isinstance(pool, Pool):
             if is_full or is_due or self._rounds < IMPATIENT:
@@ -78,7 +78,7 @@ class LaterStages:
             return
         counts = Counts.of(len(self.counts.entered))
         try:
-            joined, first = Held.joined(waiting), max(CHUNK, 2 * pool.k)
+            joined, first = Held.joined(waiting), max(CHUNK[self._device.type], 2 * pool.k)
             held = joined.reaching(pool.threshold)
             held = held.take(held.upper.argsort(descending=True))
             self._halving(held.take(slice(0, first)), pool, workspace, counts)
@@ -124,7 +124,9 @@ class LaterStages:
         with self._building:
             self._arrived[number] += arriving
             screen, r, factor = self._screens[number], self._pivots[number], self._criterion.factor
-            if screen is None and self._arrived[number] > BUILDING * r**2 / len(factor.L):
+            # On a GPU all pivots cost more than the dense value, which is one product of matrices.
+            pays = self._arrived[number] > BUILDING * r**2 / len(factor.L)
+            if screen is None and pays and (r < len(factor.L) or self._device.type == "cpu"):
                 screen = screen_of(self._criterion, Projection.of(factor, r), r, torch.float64, False)
                 self._screens[number] = screen
             return screen

@@ -1,7 +1,8 @@
 """How many candidates make a block: as many as are fastest, fewer where memory is short."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, Self, TypeVar
 
 import torch
@@ -13,8 +14,8 @@ from gpbop.surrogate.factor import BLOCK_ARRAYS, Factor
 # Candidates of a block. On a CPU: some megabytes of encoded rows, and groups of equal codes large enough to share their
 # tables. On a GPU: enough to fill it; chosen by reasoning, not yet by a measurement.
 BLOCK_ROWS = {"cpu": 16384, "cuda": 2**20}
-# Smaller blocks cost more time than they save memory.
-LEAST_BLOCK_ROWS = 256
+# Smaller blocks cost more time than they save memory; where there is none for them they are halved as they come.
+LEAST_BLOCK_ROWS = {"cpu": 256, "cuda": 2**16}
 # Blocks alive for each thread: one in work, two waiting.
 BLOCKS_ALIVE = 3
 # Matrices of n x n: the factor L, the covariance it is ordered by, and the projection.
@@ -24,12 +25,14 @@ STRIP_TABLES, STRIP_SUMS = 4, 8
 # Candidates of a part of a strip that are evaluated at once; on a GPU enough for its kernels to be tuned.
 STRIP_PART = {"cpu": 2**19, "cuda": 2**21}
 # What candidates may take that wait for the later stages; while they are joined and sorted there are so many copies.
-WAITING_BYTES, WAITING_COPIES = {"cpu": 2**25, "cuda": 2**29}, 3
+WAITING_BYTES, WAITING_COPIES = {"cpu": 2**25, "cuda": 2**27}, 3
 # What the candidates of a batch's queue may take, and again what is computed of those that were looked at; where memory
 # is short so large a share of what is free, but no less than some.
 QUEUE_BYTES, QUEUE_PART, LEAST_QUEUE_BYTES = {"cpu": 2**28, "cuda": 2**31}, 0.125, 2**24
 # Share of the free memory that is used.
 SHARE = 0.5
+# What the driver, Triton, cuBLAS and cuSOLVER say where they get no memory of their own.
+OUT_OF_MEMORY = "out of memory", "ALLOC_FAILED"
 
 Result = TypeVar("Result")
 
@@ -85,7 +88,9 @@ def queue_room(device: torch.device) -> int:
 def free_bytes(device: torch.device) -> int | None:
     """Return the free memory of a device, in bytes; None where the system does not tell."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        # What torch holds and does not use, as beside a model that is being trained, is free as well.
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + unused
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # not on Windows, and not all of it on macOS
@@ -101,8 +106,9 @@ def default_block_rows(factor: Factor, d: int, threads: int, free: int | None) -
         threads: Number of threads.
         free: Free memory in bytes, if known.
     """
-    rows = BLOCK_ROWS[factor.L.device.type]
-    while free is not None and rows > LEAST_BLOCK_ROWS and needed_bytes(factor, d, rows, threads) > SHARE * free:
+    kind = factor.L.device.type
+    rows = BLOCK_ROWS[kind]
+    while free is not None and rows > LEAST_BLOCK_ROWS[kind] and needed_bytes(factor, d, rows, threads) > SHARE * free:
         rows //= 2
     return rows
 
@@ -121,11 +127,33 @@ def halving(work: Callable[[Some], Result], some: Some, device: torch.device) ->
     """
     try:
         return [work(some)]
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
         if len(some) <= 1:
             raise _out_of_memory(device) from error
     torch.cuda.empty_cache()  # only now, for until here the error kept alive what was begun
     return [result for half in some.halves() for result in halving(work, half, device)]
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Return whether a device had too little memory: torch says so by a type of its own, what it calls by a text."""
+    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in OUT_OF_MEMORY)
+
+
+@contextmanager
+def enough(device: torch.device) -> Iterator[None]:
+    """Say of a device that it is full where it has no memory for what is not done candidate by candidate.
+
+    Raises:
+        DeviceError: If so.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise _out_of_memory(device) from error
 
 
 def _out_of_memory(device: torch.device) -> DeviceError:

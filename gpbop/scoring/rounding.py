@@ -37,7 +37,7 @@ UNIT = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
 # Bounds are first order in u; the terms left out, and the rounding of the bounds themselves, are far under a half.
 SAFETY = 1.5
 # Roundings of one profile, see `gpbop.scoring.rows`.
-PROFILE_ROUNDINGS = 12
+PROFILE_ROUNDINGS = 15
 # Share of the noise under which rho is called small.
 SMALL_RHO = 0.25
 

@@ -11,9 +11,10 @@ sum F + 2. Twice the largest such error is added, so that x is positive and its 
 x, as torch's `rsqrt` takes half the time of its `sqrt`, and a tenth where x is 0. Each profile obeys |dk/dx| <= Q k, so
 k_x is off by the share Q dx; and by that of the profile's own roundings, in its own precision with unit roundoff v:
 
-    t has 3.5 roundings, and k moves by at most min(t, t^2 / 2) times that share (matern32 has the largest t |k'| / k)
-    exp2 is good to a unit in the last place, 2 v; of the polynomial, x against t^2 carries 7 v and three products and
-    sums 3 v each: PROFILE_ROUNDINGS together
+    t has 4 roundings (CUDA's rsqrt is good to 2.2 v), and k moves by at most min(t, t^2 / 2) times that share (matern32
+    has the largest t |k'| / k)
+    exp2 is good to 5 v (CUDA's is 2 ulp from the correctly rounded result); of the polynomial, x against t^2 carries 7
+    v and three products and sums 3 v each: PROFILE_ROUNDINGS together
 """
 
 import math
@@ -70,7 +71,7 @@ class KernelRows:
         reach = squares.sqrt() + self._radius
         dx = self._product_error(reach) + self._offset
         t = reach / LOG2_E
-        own = UNIT[self.profile_dtype] * (PROFILE_ROUNDINGS + 3.5 * torch.minimum(t, 0.5 * t.square()))
+        own = UNIT[self.profile_dtype] * (PROFILE_ROUNDINGS + 4.0 * torch.minimum(t, 0.5 * t.square()))
         error = SAFETY * STEEPNESS[self.form.smoothness] * dx + own
         # First-order bounds hold while they are small; no bound is given beyond.
         error = torch.where(error < 0.1, error, torch.inf)

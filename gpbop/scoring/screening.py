@@ -26,7 +26,7 @@ from gpbop.scoring.rounding import SAFETY, UNIT, DenseRounding, gamma
 from gpbop.scoring.rows import KernelRows, TensorOrFloat
 from gpbop.surrogate.factor import Factor
 
-# Rows of one tile: with 1,000 training points its two buffers are 2 MB; benchmarks/score_scattered.py.
+# Rows of one tile on a CPU: with 1,000 training points its two buffers are 2 MB. On a GPU as many as a dense block has.
 TILE_ROWS = 256
 # Groups of equal codes with fewer candidates than this, on average, are not worth a table each.
 LEAST_GROUP = 32
@@ -156,6 +156,7 @@ class TiledScreen(Screen):
         self._cache: dict[tuple[float, ...], _Folded] = {}
         self._cached = max(1, TABLE_BYTES // (16 * n * (self.alpha.shape[1] + 1) + 8 * r * r))
         ones = torch.ones_like(projection.order, dtype=torch.float64)
+        self._tile_rows = TILE_ROWS if factor.L.device.type == "cpu" else factor.block_rows()
         self._unfolded = self._fold(ones, torch.zeros_like(ones))
 
     @override
@@ -166,13 +167,13 @@ class TiledScreen(Screen):
         s, m = self.alpha.shape[1], len(X)
         bounds = X.new_empty(m, s), X.new_empty(m, s), X.new_empty(m), X.new_empty(m)
         if len(sizes) * LEAST_GROUP > m:
-            for tile in _tiles(0, m):
+            for tile in _tiles(0, m, self._tile_rows):
                 self._tile(self._covariances(X[tile], left[tile], workspace), error[tile], self._unfolded, tile, bounds)
         else:
             ends = sizes.cumsum(0)
             for start, end in zip((ends - sizes).tolist(), ends.tolist(), strict=True):
                 folded = self._folded(X[start])
-                for tile in _tiles(start, end):
+                for tile in _tiles(start, end, self._tile_rows):
                     self._tile(self._similarities(left[tile], workspace), error[tile], folded, tile, bounds)
         mean, delta, norm, sway = bounds
         error = error + SAFETY * gamma(self.r + 6, UNIT[torch.float64])
@@ -232,9 +233,9 @@ class TiledScreen(Screen):
         )
 
 
-def _tiles(start: int, end: int) -> list[slice]:
+def _tiles(start: int, end: int, most: int) -> list[slice]:
     """Cut rows into even tiles."""
     size = end - start
-    count = math.ceil(size / TILE_ROWS)
+    count = math.ceil(size / most)
     cuts = [start + size * i // count for i in range(count + 1)]
     return [slice(first, last) for first, last in pairwise(cuts)]

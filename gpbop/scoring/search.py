@@ -13,9 +13,9 @@ from gpbop.kernels.profiles import Workspace
 from gpbop.progress import Progress
 from gpbop.scoring.cascade import Cascade
 from gpbop.scoring.contenders import Pool, Sieve
-from gpbop.scoring.criteria import criterion
+from gpbop.scoring.criteria import Criterion, criterion
 from gpbop.scoring.exhaustive import Exhaustive
-from gpbop.scoring.memory import queue_room
+from gpbop.scoring.memory import enough, queue_room
 from gpbop.scoring.queue import Queue
 from gpbop.scoring.scan import Work, one_core, scan
 from gpbop.scoring.scouting import foresee, scout
@@ -80,9 +80,9 @@ class Search:
             k: How many.
             without: Positions of candidates that are left out.
         """
-        works, source, keep = self._works(question)
-        pool = Pool(k, source.space.d, self.value(question), question.gp.device, without)
-        with one_core(), torch.no_grad():
+        with enough(question.gp.device), one_core(), torch.no_grad():
+            works, source, keep = self._works(question)
+            pool = Pool(k, source.space.d, self.value(question), question.gp.device, without)
             if isinstance(works[0], Cascade):
                 pool.raise_threshold(scout(self._scouted(source), works[0].criterion, k, keep, without))
         certificate = self._through(source, works, pool)
@@ -106,19 +106,20 @@ class Search:
             The candidates, a value that no other candidate exceeds, and how they were found; None where rounding
             leaves no bound that would hold for so many points.
         """
-        works, source, keep = self._works(question, most)
-        assert isinstance(works[0], Cascade), "draws are chosen one by one"
-        judge, device = works[0].criterion, question.gp.device
-        if not judge.dense.is_known:
-            return None
-        with one_core(), torch.no_grad():
+        device = question.gp.device
+        with enough(device), one_core(), torch.no_grad():
+            works, source, keep = self._works(question, most)
+            assert isinstance(works[0], Cascade), "draws are chosen one by one"
+            judge = works[0].criterion
+            if not judge.dense.is_known:
+                return None
             threshold = foresee(self._scouted(source), judge, wanted, keep)
         d, means = source.space.d, judge.means
         room = queue_room(device) // (8 * (d + 2 * means + 2))  # X, means and their errors, place and bound
         sieve = Sieve(threshold, max(1, room), d, means, device, without)
         certificate = self._through(source, works, sieve)
         contenders, threshold = sieve.contenders()
-        with one_core(), torch.no_grad():
+        with enough(device), one_core(), torch.no_grad():
             try:
                 queue = works[0].queue(contenders, threshold, most, self.threads)
             except KeyboardInterrupt:  # what the pass found is still there
@@ -139,27 +140,28 @@ class Search:
         source, keep = self.source.unfiltered()
         extent = self._scouted(source).extent
         few = extent is not None and extent <= FEW and extent * len(question.gp.factor.L) <= FEW_COVARIANCES
-        with one_core(), torch.no_grad():
-            devices = question.gp.device, *self.devices
-            works = [self._work(_moved(question, device), keep, believes, few) for device in devices]
+        devices = question.gp.device, *self.devices
+        if self.name == "thompson":
+            draws = (acquisition(self.name, _moved(question, device)) for device in devices)
+            drawn: Works = [Exhaustive.of_draw(*pair, keep) for pair in zip(draws, devices, strict=True)]
+            return drawn, source, keep
+        judge = criterion(self.name, question, believes)
+        # A queue reads bounds of stages.
+        works = [self._work(judge.to(device), keep, few and not believes) for device in devices]
         return works, source, keep
 
     def _through(self, source: Source, works: Works, pool: Pool | Sieve) -> Certificate:
         is_complete = self._pass(source, works, pool)
         try:
-            with one_core():
+            with enough(pool.device), one_core():
                 for work in works:
                     work.finish(pool)
         except KeyboardInterrupt:
             is_complete = False
         return _certificate(works, is_complete)
 
-    def _work(self, question: Question, keep: Keep | None, believes: int, few: bool) -> Cascade | Exhaustive:
-        if self.name == "thompson":
-            return Exhaustive.of_draw(acquisition(self.name, question), question.gp.device, keep)
-        judge = criterion(self.name, question, believes)
-        # A queue reads bounds of stages.
-        return Exhaustive(judge.around, judge.factor.L.device, keep) if few and not believes else Cascade(judge, keep)
+    def _work(self, judge: Criterion, keep: Keep | None, few: bool) -> Cascade | Exhaustive:
+        return Exhaustive(judge.around, judge.factor.L.device, keep) if few else Cascade(judge, keep)
 
     def _pass(self, source: Source, works: Works, pool: Pool | Sieve) -> bool:
         """Let all candidates pass; return whether Ctrl-C did not stop it."""

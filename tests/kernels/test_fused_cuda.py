@@ -133,14 +133,16 @@ def test_compiles_for_a_gpu(kernel: str, dtype: str, tmp_path: Any, monkeypatch:
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     function = getattr(fused_cuda, kernel)
-    configs = fused_cuda.CONFIGS["float64" if dtype == "fp64" else kernel]
-    fixed = configs[0].kwargs | {"F": 3, "S": 2, "H": 5, "KIND": 2, "HAS_MEAN": True}
+    config = fused_cuda.CONFIGS[kernel, torch.float64 if dtype == "fp64" else torch.float32][0]
+    fixed = config.kwargs | {"F": 3, "S": 2, "KIND": 2, "HAS_MEAN": True}
     types = {"codes": "*i32", "starts": "*i32", "mean": "*fp64", "size": "*fp64", "norm": "*fp64", "sway": "*fp64"}
-    types |= dict.fromkeys(("stride", "last", "width", "r", "bucket"), "i32") | dict.fromkeys(("m", "p", "q"), "i64")
+    types |= dict.fromkeys(("stride", "H", "last", "width", "r", "bucket"), "i32") | dict.fromkeys(
+        ("m", "p", "q"), "i64"
+    )
     types |= dict.fromkeys(fixed, "constexpr")
     signature = {argument: types.get(argument, f"*{dtype}") for argument in function.arg_names}
     source = ASTSource(function, signature, {(function.arg_names.index(name),): value for name, value in fixed.items()})
-    options = {"num_warps": 4, "num_stages": 1, "maxnreg": configs[0].maxnreg}
+    options = {"num_warps": config.num_warps, "num_stages": 1, "maxnreg": config.maxnreg}
     compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options)
     assert compiled.metadata.shared <= 48 * 1024
     ptx = compiled.asm["ptx"]

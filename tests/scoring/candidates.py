@@ -79,7 +79,7 @@ def all_stages(chosen: int = -1, waiting: int = 1) -> Iterator[None]:
         return tuple(number for number in range(len(trial._costs)) if chosen >> number & 1)
 
     few = mock.patch.object(early, "FEW", (1, 3, 9, 20, 60))
-    soon = mock.patch.multiple(later, WAITING=waiting, BUILDING=0.0)
+    soon = mock.patch.multiple(later, WAITING=dict.fromkeys(("cpu", "cuda"), waiting), BUILDING=0.0)
     deep = mock.patch.multiple(descent, WORTH_IT=1e9, LEAST_FIRSTS=1, LEAST_COVARIANCES=0)
     with few, soon, deep, mock.patch.object(StageTrial, "chosen", path):
         yield

@@ -34,7 +34,7 @@ def failing(error: type[BaseException], when: Any) -> Any:
 
 
 def found(**options: Any) -> Any:
-    with mock.patch.multiple(later, WAITING=20, GROWTH=1.0):
+    with mock.patch.multiple(later, WAITING={"cpu": 20}, GROWTH=1.0):
         return score(GP, InMemory(SPACE, X), k=20, block_rows=100, skip_observed=False, **options)
 
 
@@ -50,7 +50,7 @@ def test_those_with_the_highest_bounds_go_on_and_all_others_once_there_is_no_roo
 
         with (
             mock.patch.dict(later.WAITING_BYTES, {"cpu": room}),
-            mock.patch.object(later, "CHUNK", 1),
+            mock.patch.dict(later.CHUNK, {"cpu": 1}),
             mock.patch.object(LaterStages, "_finish", counted),
         ):
             top = score(GP, rising, k=20, block_rows=100, skip_observed=False, threads=1)
@@ -91,7 +91,7 @@ def test_ctrl_c(call: int) -> None:
 
 
 def test_ctrl_c_at_the_end() -> None:
-    late = mock.patch.multiple(later, IMPATIENT=0, WAITING=10**6)
+    late = mock.patch.multiple(later, IMPATIENT=0, WAITING={"cpu": 10**6})
     with late, failing(KeyboardInterrupt, lambda calls, held: True):
         top = score(GP, InMemory(SPACE, X), k=20, block_rows=100, skip_observed=False, threads=1)
     assert not top.certificate.is_complete

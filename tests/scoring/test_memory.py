@@ -35,9 +35,9 @@ SPACE = Space({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0)})
 def test_blocks_fit_into_half_of_the_free_memory(free: int, threads: int, d: int) -> None:
     factor = process(SPACE, 30).factor
     rows = default_block_rows(factor, d, threads, free)
-    assert LEAST_BLOCK_ROWS <= rows <= BLOCK_ROWS["cpu"]
+    assert LEAST_BLOCK_ROWS["cpu"] <= rows <= BLOCK_ROWS["cpu"]
     needed = needed_bytes(factor, d, rows, threads)
-    assert needed <= SHARE * free or rows == LEAST_BLOCK_ROWS
+    assert needed <= SHARE * free or rows == LEAST_BLOCK_ROWS["cpu"]
     if rows < BLOCK_ROWS["cpu"]:  # no smaller than they have to be
         assert needed_bytes(factor, d, 2 * rows, threads) > SHARE * free
     assert default_block_rows(factor, d, threads, None) == BLOCK_ROWS["cpu"]

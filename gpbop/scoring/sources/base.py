@@ -134,6 +134,10 @@ class Indexed(Source):
     def rows(self, index: Tensor) -> Tensor:
         """Return the `m x d` encoded rows of `m` int64 indices in [0, extent), on the same device."""
 
+    def consecutive(self, first: int, index: Tensor) -> Tensor:
+        """Return the rows of indices `first`, `first` + 1, ..."""
+        return self.rows(index)
+
     @override
     def blocks(self, rows: int, *, device: Device = None, start: int = 0, stop: int | None = None) -> Iterator[Block]:
         """Iterate over the candidates of index `start` to `stop` - 1; otherwise as every source does."""
@@ -141,7 +145,7 @@ class Indexed(Source):
         stop = self.extent if stop is None else min(stop, self.extent)
         for first in range(start, stop, rows):
             index = torch.arange(first, min(first + rows, stop), device=device)
-            yield Block(index, self.rows(index))
+            yield Block(index, self.consecutive(first, index))
 
     @override
     def configs(self, index: Sequence[int]) -> list[Config]:

@@ -37,3 +37,7 @@ class Encoded(Indexed):
     @override
     def rows(self, index: Tensor) -> Tensor:
         return self._X[index.to(self._X.device)].to(index.device)
+
+    @override
+    def consecutive(self, first: int, index: Tensor) -> Tensor:
+        return self._X[first : first + len(index)].to(index.device)
