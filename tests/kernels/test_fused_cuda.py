@@ -1,6 +1,7 @@
 """The Triton kernels under Triton's interpreter against the reference, and compiled for a GPU that need not be here."""
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -118,6 +119,16 @@ def test_no_candidates(kernels: Interpreted, name: str) -> None:
     x_first, h_first, x_second, h_second = case.halves
     none = case._replace(z=case.z[:0], codes=case.codes[:0], halves=(x_first[:0], h_first[:0], x_second, h_second))
     assert [part.shape for part in evaluate(kernels, name, none)] == [(0,)] * 4
+
+
+def test_shapes_are_timed_after_as_much_work_as_that_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gpbop.kernels import fused_cuda
+
+    monkeypatch.setattr(fused_cuda, "TUNED_FROM", 100)
+    monkeypatch.setattr(fused_cuda, "_computed", defaultdict(int))
+    assert [fused_cuda._is_worth_tuning(("one",), 40) for _ in range(4)] == [False, False, True, True]
+    assert not fused_cuda._is_worth_tuning(("other",), 99)
+    assert fused_cuda._is_worth_tuning(("other",), 1)
 
 
 @pytest.mark.parametrize(

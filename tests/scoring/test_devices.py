@@ -1,12 +1,17 @@
 """Scoring on devices that are simulated: nothing mixes devices, and answers are those of the CPU."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 import torch
 
 from gpbop import Categorical, Float, GaussianProcess, Grid, Integer, Sample, Space, plan, score, score_all
+from gpbop.acquisition import Question
 from gpbop.scoring import descent, memory, trials
+from gpbop.scoring.cascade import Cascade
+from gpbop.scoring.criteria import criterion
+from gpbop.scoring.sources.blocks import Strip
 from tests.simulated_cuda import simulated_cuda
 
 SPACE = Space(
@@ -78,6 +83,36 @@ def test_batches(mixed: GaussianProcess, name: str, where: str | list[str], devi
     candidates = Sample(SPACE, 3000, seed=1)
     there, here = score(mixed, candidates, device=where, **asked), score(mixed, candidates, device="cpu", **asked)
     assert there.indices == here.indices
+
+
+def halves(strip: Strip) -> list[Strip]:
+    """Return a strip, and again what shares its second half, and what does not."""
+    return [strip, strip.with_first(slice(0, 1)), strip.with_second(slice(0, 5))]
+
+
+def test_strips_go_on_sharing_second_halves_elsewhere(levels: GaussianProcess, devices: None) -> None:
+    """Whatever is made of a second half is kept by what it is, not by what it equals."""
+    cascade = Cascade(criterion("ei", Question(levels)).to(torch.device("cuda", 1)))
+    strips = [part for piece in Grid(LEVELS).pieces(200) if isinstance(piece, Strip) for part in halves(piece)]
+    moved = [cascade._here(strip) for strip in strips]
+    assert any(one.X_second is other.X_second for one, other in pairwise(strips))
+    assert {part.device for part in moved} == {torch.device("cuda", 1)}
+    for (one, other), (there, next_there) in zip(pairwise(strips), pairwise(moved), strict=True):
+        assert isinstance(there, Strip)
+        assert isinstance(next_there, Strip)
+        assert (one.X_second is other.X_second) == (there.X_second is next_there.X_second)
+        assert torch.equal(there.block().X.cpu(), one.block().X)
+
+
+@pytest.mark.parametrize("name", ["ei", "noisy_ei", "pi", "ucb", "max_variance"])
+def test_a_criterion_elsewhere_has_the_same_numbers(mixed: GaussianProcess, name: str, devices: None) -> None:
+    here = criterion(name, Question(mixed, X_pending=mixed.X[:2], seed=3), 4)
+    there = here.to(torch.device("cuda", 1))
+    assert there.factor.L.device == torch.device("cuda", 1)
+    assert torch.equal(there.factor.L.cpu(), here.factor.L)
+    X = SPACE.encode(SPACE.sample(20, 9))
+    for found, expected in zip(there.around(X.to("cuda:1")), here.around(X), strict=True):
+        torch.testing.assert_close(found.cpu(), expected)
 
 
 @pytest.mark.parametrize("name", ["noisy_ei", "thompson"])

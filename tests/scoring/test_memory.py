@@ -18,6 +18,7 @@ from gpbop.scoring.memory import (
     QUEUE_BYTES,
     SHARE,
     default_block_rows,
+    enough,
     free_bytes,
     halving,
     needed_bytes,
@@ -67,6 +68,49 @@ def test_chunks_are_halved_until_they_fit() -> None:
         assert len(parts) == 1 or rows < 37
     with pytest.raises(DeviceError, match=r"`device` must have memory to score candidates; got 'cpu', which is full"):
         halving(limited(0), block, block.device)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Triton Error [CUDA]: out of memory", "CUDA error: out of memory", "cuda error: CUBLAS_STATUS_ALLOC_FAILED"],
+)
+def test_memory_that_others_want_counts_as_well(text: str) -> None:
+    """The driver, Triton and cuBLAS have no error of their own for it."""
+    block = Block(torch.arange(9), torch.zeros(9, 2, dtype=torch.float64))
+
+    def work(some: Block) -> int:
+        if len(some) > 2:
+            raise RuntimeError(text)
+        return len(some)
+
+    assert sum(halving(work, block, block.device)) == 9
+    with pytest.raises(DeviceError, match="which is full"), enough(block.device):
+        raise RuntimeError(text)
+
+
+def test_other_errors_are_left_as_they_are() -> None:
+    block = Block(torch.arange(9), torch.zeros(9, 2, dtype=torch.float64))
+    error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    def work(_: Block) -> None:
+        raise error
+
+    for attempt in (lambda: halving(work, block, block.device), lambda: in_vain(work, block)):
+        with pytest.raises(RuntimeError) as caught:
+            attempt()
+        assert caught.value is error
+
+
+def in_vain(work: Any, block: Block) -> None:
+    with enough(block.device):
+        work(block)
+
+
+def test_what_torch_holds_unused_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 5000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 700)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 300)
+    assert free_bytes(torch.device("cuda", 0)) == 1400
 
 
 def test_dense_scoring_is_halved_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
