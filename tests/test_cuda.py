@@ -147,7 +147,7 @@ def test_fused_sums_keep_the_stated_roundings(name: str, smoothness: str, dtype:
     if smoothness == "matern52":
         shapes.append((200, 40, (), 1))  # nine seconds of compilation each
     for seed, (n, F, sizes, r) in enumerate(shapes):
-        for has_mean in (True, False):
+        for has_mean in (True, False) if smoothness == "matern52" else (True,):  # each is a second of compilation
             case = random_case(n, F, sizes, r, 5000, smoothness, dtype, has_mean=has_mean, has_h=r != 33, seed=seed)
             sums = evaluate(fused_cuda, name, case.to("cuda"))
             assert sums.norm.device.type == "cuda"

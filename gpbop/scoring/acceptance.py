@@ -1,7 +1,7 @@
 """Which candidates can still be among the best: a table in the place of an acquisition function.
 
 At a threshold, an acquisition function that rises with the mean asks of each variance a least mean. That is tabulated
-over the standard deviation, by bisection on the function's own upper bound, so a candidate costs a square root, a
+over the standard deviation, by sections of the function's own upper bound, so a candidate costs a square root, a
 look-up and a comparison, not some twenty operations of a logarithm of expected improvement.
 """
 
@@ -14,7 +14,9 @@ from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.screening import Bounds
 
 BINS = 512
-HALVINGS = 30
+# Means of each bin that are tried at a time, and how often: intervals shrink to 2^-30 of themselves. One time is some fifty
+# operations, which a GPU does on 32,768 numbers as fast as on 512.
+TRIED, TIMES = {"cpu": 1, "cuda": 63}, {"cpu": 30, "cuda": 5}
 # Means beyond this many standardised units are not told apart.
 FARTHEST = 1e4
 # The table is made anew after so many times as many blocks as at the last time.
@@ -78,14 +80,18 @@ class Acceptance:
     def _tabulated(self, threshold: float) -> Tensor:
         """Return for each bin a mean below which no value reaches the threshold."""
         low = torch.full_like(self._variances, -FARTHEST)
-        high = -low
-        is_open = self._reaches(low, threshold)
-        for _ in range(HALVINGS):
-            middle = 0.5 * (low + high)
-            reaches = self._reaches(middle, threshold)
-            low, high = torch.where(reaches, low, middle), torch.where(reaches, middle, high)
+        high, kind = -low, low.device.type
+        shares = torch.arange(1, TRIED[kind] + 1).to(low).div_(TRIED[kind] + 1).unsqueeze(1)
+        is_open = self._reaches(low.unsqueeze(0), threshold)[0]
+        for _ in range(TIMES[kind]):
+            edges = torch.cat([low.unsqueeze(0), torch.lerp(low, high, shares), high.unsqueeze(0)])
+            under = self._reaches(edges[1:-1], threshold).logical_not_().cumprod(0).sum(0, keepdim=True)
+            low, high = edges.gather(0, under)[0], edges.gather(0, under + 1)[0]
         return torch.where(is_open, -torch.inf, low)
 
-    def _reaches(self, mean: Tensor, threshold: float) -> Tensor:
-        mean = self._criterion.sign * mean.unsqueeze(1)
-        return self._criterion.upper(mean, torch.zeros_like(mean), self._least, self._variances) >= threshold
+    def _reaches(self, means: Tensor, threshold: float) -> Tensor:
+        """Return for `t x BINS` means whether a value may reach the threshold."""
+        mean = self._criterion.sign * means.reshape(-1, 1)
+        variances = self._variances.expand_as(means).reshape(-1)
+        upper = self._criterion.upper(mean, torch.zeros_like(mean), self._least, variances)
+        return (upper >= threshold).view_as(means)

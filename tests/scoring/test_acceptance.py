@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gpbop import Categorical, Float, Space
 from gpbop.acquisition import Question
+from gpbop.scoring import acceptance
 from gpbop.scoring.acceptance import BINS, Acceptance
 from gpbop.scoring.criteria import Criterion, criterion
 from gpbop.scoring.screening import Bounds
@@ -93,3 +94,16 @@ def test_threads_with_thresholds_in_any_order(name: str) -> None:
         kept = list(threads.map(lambda threshold: accepts(bounds, threshold), [*thresholds, *thresholds[::-1]]))
     assert all(which is None or reaching <= set(which.tolist()) for which in kept)
     assert sum(which is not None for which in kept) > 40
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_many_means_at_a_time_find_what_halving_finds(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge, accepts, _, most = judged(name, "minimize")
+    bounds = random_bounds(most, 500, 0, 3.0)
+    threshold = float(judge.upper(bounds.mean, bounds.delta, accepts._least, bounds.high).median())
+    halved = accepts._tabulated(threshold)
+    monkeypatch.setitem(acceptance.TRIED, "cpu", 63)
+    monkeypatch.setitem(acceptance.TIMES, "cpu", 5)
+    at_once = accepts._tabulated(threshold)
+    assert torch.equal(halved.isinf(), at_once.isinf())
+    torch.testing.assert_close(at_once, halved, rtol=0.0, atol=4.0 * acceptance.FARTHEST * 2.0**-30)
