@@ -14,8 +14,8 @@ from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.screening import Bounds
 
 BINS = 512
-# Means of each bin that are tried at a time, and how often: intervals shrink to 2^-30 of themselves. One time is some fifty
-# operations, which a GPU does on 32,768 numbers as fast as on 512.
+# Means of each bin that are tried at a time, and how often: intervals shrink to 2^-30 of themselves. One time is some
+# fifty operations, which a GPU does on 32,768 numbers as fast as on 512.
 TRIED, TIMES = {"cpu": 1, "cuda": 63}, {"cpu": 30, "cuda": 5}
 # Means beyond this many standardised units are not told apart.
 FARTHEST = 1e4
