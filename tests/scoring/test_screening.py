@@ -12,6 +12,7 @@ from torch import Tensor
 from gpbop import Categorical, Float, GaussianProcess, Space
 from gpbop.acquisition import Question
 from gpbop.kernels.profiles import Workspace
+from gpbop.scoring import pivoting
 from gpbop.scoring.criteria import MOMENT_CRITERIA, criterion, variance_floor
 from gpbop.scoring.pivoting import Projection, pivots
 from gpbop.scoring.rounding import DenseRounding, covariance_error
@@ -160,6 +161,18 @@ def test_pivots_take_the_largest_remaining_variance() -> None:
     assert pivots(A.diagonal(), A.__getitem__, 2).tolist() == [0, 2, 1]
     ones = torch.ones(3, 3, dtype=torch.float64)
     assert pivots(ones.diagonal(), ones.__getitem__, 3).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("R", [1, 20, 60])
+def test_covariances_at_once_give_the_pivots_that_rows_give(R: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    gp = process(Space({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0), "c": Categorical(["x", "y"])}), 60)
+    found = []
+    for at_once in (0, 10**6):
+        monkeypatch.setitem(pivoting.AT_ONCE, "cpu", at_once)
+        found.append(Projection.of(gp.factor, R))
+    assert found[0].order.tolist() == found[1].order.tolist()
+    assert torch.equal(found[0].G, found[1].G)
+    assert sorted(found[0].order.tolist()) == list(range(60))
 
 
 @given(gp=processes())
