@@ -1,13 +1,12 @@
 """Settings of an optimizer: what it was given besides the space, checked once, and their JSON."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
 
-from gpbop.acquisition import UCB_BETA, Direction, check_acquisition
+from gpbop.acquisition import UCB_BETA, Direction, check_acquisition, check_beta
 from gpbop.designs import check_design
 from gpbop.device import parse_device
 from gpbop.errors import ArgumentError, DeviceError, GpbopError, StateError, explain
@@ -83,11 +82,7 @@ class Settings:
             advice = "It is in bytes: 2**30 for a gibibyte."
             self._keep(memory=check_count("memory", self.memory, advice, error=DeviceError))
         self._keep(seed=check_count("seed", self.seed, "Use seed=0.", least=0, most=LARGEST_SEED))
-        beta = plain(self.beta)
-        if isinstance(beta, bool) or not isinstance(beta, int | float) or not 0.0 <= beta < math.inf:
-            advice = "It weighs the variance: 0 only exploits, large values explore."
-            raise ArgumentError(explain("beta", "be a finite number of at least 0", repr(self.beta), advice))
-        self._keep(beta=float(beta))
+        self._keep(beta=check_beta(self.beta))
         if not isinstance(plain(self.repeats), bool):
             raise ArgumentError(
                 explain("repeats", "be True or False", repr(self.repeats), "Use True for noisy objectives.")

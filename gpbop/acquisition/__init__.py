@@ -10,6 +10,7 @@ from gpbop.acquisition.catalog import check_acquisition as check_acquisition
 from gpbop.acquisition.question import UCB_BETA as UCB_BETA
 from gpbop.acquisition.question import Direction as Direction
 from gpbop.acquisition.question import Question as Question
+from gpbop.acquisition.question import check_beta as check_beta
 
 __all__ = [
     "ACQUISITIONS",
@@ -22,4 +23,5 @@ __all__ = [
     "acquisition",
     "botorch_acquisition",
     "check_acquisition",
+    "check_beta",
 ]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gpbop.designs import sobol
 from gpbop.errors import ArgumentError, explain
+from gpbop.parameters.choices import plain
 from gpbop.surrogate import GaussianProcess
 from gpbop.surrogate.factor import Factor
 
@@ -18,6 +19,19 @@ Direction = Literal["minimize", "maximize"]
 NUM_REFERENCE = 512
 # Vizier's coefficient of sigma is 1.8 (Song et al. 2024, arXiv:2408.11527).
 UCB_BETA = 1.8**2
+
+
+def check_beta(beta: object) -> float:
+    """Return the weight of the variance as a float.
+
+    Raises:
+        ArgumentError: If it is no finite number, or negative.
+    """
+    number = plain(beta)
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0.0 <= number < math.inf:
+        advice = "It weighs the variance: 0 only exploits, large values explore."
+        raise ArgumentError(explain("beta", "be a finite number of at least 0", repr(beta), advice))
+    return float(number)
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,7 @@ class Question:
         if self.best_f is not None and not math.isfinite(self.best_f):
             advice = "Leave it out for the best observed value."
             raise ArgumentError(explain("best_f", "be finite", repr(self.best_f), advice))
+        check_beta(self.beta)
 
     @property
     def sign(self) -> float:

@@ -83,6 +83,11 @@ class Cascade:
         self._counts = Counts.of(1 + len(self._early.costs))
         self._lock = Lock()
 
+    @property
+    def takes_strips(self) -> bool:
+        """Whether strips cost less than their candidates do, and no more memory than the sums of some of them."""
+        return isinstance(self.first, FusedScreen)
+
     def process(self, work: Block | Strip, pool: Pool | Sieve, workspace: Workspace) -> None:
         """Pass one block through all stages; what is left is in the pool, or waits until `finish`."""
         counts, entered = Counts.of(len(self._counts.entered)), 0
@@ -142,9 +147,10 @@ class Cascade:
         """Return what is left of a strip when its cells were looked at; a block as it is."""
         if isinstance(work, Block):
             yield work
-        elif not isinstance(self.first, FusedScreen) or not self.criterion.dense.rho:  # cells need L L' above K
+        elif not self.criterion.dense.rho:  # cells need L L' above K
             yield from work.within(STRIP_PART[self.device.type])
         else:
+            assert isinstance(self.first, FusedScreen), "nothing else takes strips"
             costs = (self._trials[kind].cost for kind in (Strip, Block))
             left = self._descent(work, self.first, pool.threshold, *costs)
             if left.nodes:
@@ -172,10 +178,11 @@ class Cascade:
     def _bounded(self, work: Block | Strip, pool: Pool | Sieve, workspace: Workspace) -> Held:
         """Return the candidates that the first stage leaves."""
         order: torch.Tensor | None = None
-        if isinstance(work, Strip) and isinstance(self.first, FusedScreen):
+        if isinstance(work, Strip):
+            assert isinstance(self.first, FusedScreen), "nothing else takes strips"
             bounds = self.first.strip(work)
         else:
-            order, bounds = self.first((work.block() if isinstance(work, Strip) else work).X, workspace)
+            order, bounds = self.first(work.X, workspace)
         which = self._judge(bounds, pool.threshold)
         block, bounds = work.take(which if order is None else order[which]), Bounds(*(part[which] for part in bounds))
         held = Held(block.index, block.X, bounds.mean, bounds.delta, self._judge.upper(bounds))

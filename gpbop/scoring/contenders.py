@@ -47,6 +47,12 @@ class Contenders:
         return Contenders(self.index.to(device), self.X.to(device), self.low.to(device), self.high.to(device))
 
     @staticmethod
+    def none(d: int, device: torch.device) -> "Contenders":
+        """Return no candidates, of so many columns."""
+        zeros = torch.zeros(0, dtype=torch.float64, device=device)
+        return Contenders(zeros.long(), zeros.view(0, 1).expand(0, d), zeros, zeros)
+
+    @staticmethod
     def joined(parts: Sequence["Contenders"]) -> "Contenders":
         """Join some, at least one."""
         return Contenders(*(torch.cat([getattr(part, name) for part in parts]) for name in Contenders.__annotations__))
@@ -121,7 +127,7 @@ class Pool:
         without: Tensor | None = None,
     ) -> None:
         self.k, self._value, self._without = k, value, without
-        self._held = _none(d, device)
+        self._held = Contenders.none(d, device)
         self._lock = Lock()
         self.device, self.threshold = device, -torch.inf
 
@@ -179,8 +185,3 @@ class Pool:
             return X.new_empty(0)
         rows, inverse = torch.unique(X, dim=0, return_inverse=True)
         return torch.tensor([self._value(row.unsqueeze(0)) for row in rows], dtype=torch.float64).to(X)[inverse]
-
-
-def _none(d: int, device: torch.device) -> Contenders:
-    zeros = torch.zeros(0, dtype=torch.float64, device=device)
-    return Contenders(zeros.long(), zeros.view(0, 1).expand(0, d), zeros, zeros)

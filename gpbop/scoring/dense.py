@@ -68,7 +68,9 @@ def score_all(
     Raises:
         AcquisitionError: If the acquisition function is unknown or cannot be scored.
         SourceError: If the candidates cannot be read, or belong to another space.
-        ShapeError: If `block_rows` is not a positive int.
+        ShapeError: If `block_rows` is not a positive int, or `X_pending` is not `k' x d`.
+        SpaceError: If a row of `X_pending` is no encoded row of the space.
+        ArgumentError: If `direction`, `best_f`, `beta` or `seed` is none.
         DeviceError: If the device is unknown, absent, or too full for one candidate.
     """
     asked = acquisition, direction, X_pending, best_f, beta, seed, skip_observed, device, block_rows

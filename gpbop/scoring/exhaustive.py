@@ -45,7 +45,8 @@ class Exhaustive:
     def process(self, work: Block | Strip, pool: Pool | Sieve, _: Workspace) -> None:
         """Compute one block."""
         assert isinstance(pool, Pool), "a queue is filled from bounds"
-        block = (work.block() if isinstance(work, Strip) else work).to(self._device)
+        assert isinstance(work, Block), "what comes of a strip takes as much memory as it has candidates"
+        block = work.to(self._device)
         with torch.no_grad():
             if self._keep is not None:
                 block = block.take(self._keep(block.X))

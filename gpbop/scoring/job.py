@@ -10,18 +10,22 @@ from torch import Tensor
 
 from gpbop.acquisition import Direction, Question
 from gpbop.device import resolve_device
-from gpbop.errors import AcquisitionError, ShapeError, explain
+from gpbop.errors import AcquisitionError, ShapeError, SpaceError, explain
+from gpbop.parameters.choices import plain
 from gpbop.scoring.memory import default_block_rows, free_bytes
 from gpbop.scoring.search import Search
 from gpbop.scoring.sources.base import Source
 from gpbop.scoring.sources.conversion import as_source
 from gpbop.scoring.sources.observed import skip_observed as without_observed
+from gpbop.settings import LARGEST_SEED, check_count
+from gpbop.space import Space
 from gpbop.surrogate import GaussianProcess
 
 Devices = str | torch.device | Sequence[str | torch.device]
 SCORED = ("max_variance", "ei", "noisy_ei", "pi", "ucb", "thompson")
 # To measure a point again is of use where measurements are noisy, and that is what this one is for.
 WITH_REPEATS = ("noisy_ei",)
+FLOAT32 = 1e-6  # how far rows in float32 may be off
 
 
 @dataclass(frozen=True)
@@ -65,14 +69,14 @@ class Job:
         if acquisition not in SCORED:
             rule = "be one of " + ", ".join(map(repr, SCORED))
             raise AcquisitionError(explain("acquisition", rule, repr(acquisition), "Choose one of these names."))
-        for name, number in (("block_rows", block_rows), ("threads", threads)):
-            if number is not None:
-                check_positive(name, number)
+        block_rows = None if block_rows is None else check_positive("block_rows", block_rows)
+        threads = None if threads is None else check_positive("threads", threads)
+        seed = check_count("seed", seed, "Use seed=0.", least=0, most=LARGEST_SEED)
         first, *others = [device] if isinstance(device, str | torch.device) else list(device) or ["auto"]
         gp = gp if first == "auto" else gp.to(resolve_device(first))
         devices = tuple(map(resolve_device, others))
         if X_pending is not None:
-            X_pending = X_pending.to(gp.X)
+            X_pending = check_pending(gp.space, X_pending).to(gp.X)
         question = Question(gp, direction, X_pending, best_f, beta, seed=seed)
         source = as_source(gp.space, candidates)
         skips = acquisition not in WITH_REPEATS if skip_observed is None else skip_observed
@@ -105,11 +109,34 @@ class Job:
         return values
 
 
-def check_positive(name: str, number: object) -> None:
-    """Check a number of things.
+def check_positive(name: str, number: object) -> int:
+    """Return a number of things as an int.
 
     Raises:
         ShapeError: If it is not a positive int.
     """
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+    whole = plain(number)
+    if isinstance(whole, bool) or not isinstance(whole, int) or whole < 1:
         raise ShapeError(explain(name, "be a positive int", repr(number), "Use 1 or more."))
+    return whole
+
+
+def check_pending(space: Space, X: object) -> Tensor:
+    """Return points that are being run, as encoded rows.
+
+    Raises:
+        ShapeError: If they are not `k x d` numbers.
+        ConfigError: If one is NaN.
+        SpaceError: If one is no encoded row of the space, nor one but for the rounding of float32.
+    """
+    advice = "Write space.encode(configs)."
+    if not isinstance(X, Tensor) or X.ndim != 2 or X.shape[1] != space.d:
+        got = f"shape {tuple(X.shape)}" if isinstance(X, Tensor) else type(X).__name__
+        raise ShapeError(explain("X_pending", f"be a tensor of shape k x {space.d}", got, advice))
+    encoded = space.canonicalize(X)
+    wrong = ((encoded - X).abs() > FLOAT32).any(-1)
+    if bool(wrong.any()):
+        row = int(wrong.nonzero()[0])
+        rule = "be an encoded row of the space"
+        raise SpaceError(explain(f"`X_pending` in row {row}", rule, str(X[row].tolist()), advice))
+    return encoded

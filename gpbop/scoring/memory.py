@@ -31,8 +31,8 @@ WAITING_BYTES, WAITING_COPIES = {"cpu": 2**25, "cuda": 2**27}, 3
 QUEUE_BYTES, QUEUE_PART, LEAST_QUEUE_BYTES = {"cpu": 2**28, "cuda": 2**31}, 0.125, 2**24
 # Share of the free memory that is used.
 SHARE = 0.5
-# What the driver, Triton, cuBLAS and cuSOLVER say where they get no memory of their own.
-OUT_OF_MEMORY = "out of memory", "ALLOC_FAILED"
+# What the driver, Triton, cuBLAS and cuSOLVER say where they get no memory of their own, and torch for a CPU.
+OUT_OF_MEMORY = "out of memory", "ALLOC_FAILED", "can't allocate memory"
 
 Result = TypeVar("Result")
 
@@ -127,7 +127,7 @@ def halving(work: Callable[[Some], Result], some: Some, device: torch.device) ->
     """
     try:
         return [work(some)]
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         if len(some) <= 1:
@@ -136,9 +136,9 @@ def halving(work: Callable[[Some], Result], some: Some, device: torch.device) ->
     return [result for half in some.halves() for result in halving(work, half, device)]
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Return whether a device had too little memory: torch says so by a type of its own, what it calls by a text."""
-    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in OUT_OF_MEMORY)
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether a device had too little memory: some say so by a type of its own, some by a text."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(text in str(error) for text in OUT_OF_MEMORY)
 
 
 @contextmanager
@@ -150,7 +150,7 @@ def enough(device: torch.device) -> Iterator[None]:
     """
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         raise _out_of_memory(device) from error

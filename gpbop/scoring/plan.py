@@ -22,6 +22,7 @@ from gpbop.surrogate import GaussianProcess
 
 # Blocks that are timed: some for each thread, so that all are at work.
 BLOCKS_PER_THREAD, LEAST_BLOCKS = 2, 3
+LONG = 2.0  # seconds; where the first block takes longer, others are not timed
 # Strips that are left out between two that are timed, at most: making one to leave it out takes time, too.
 MOST_SKIPPED = 64
 
@@ -102,15 +103,18 @@ def plan(
         The plan; `print` it for one sentence.
     Raises:
         GpbopError: As from `score`.
+        KeyboardInterrupt: After Ctrl-C.
     """
-    check_positive("k", k)
+    k = check_positive("k", k)
     asked = acquisition, direction, X_pending, best_f, beta, seed, skip_observed, device, block_rows, threads
     job = Job.of(gp, candidates, *asked)
     is_lazy = acquisition not in ("pi", "thompson")
     wanted = (max(QUEUE_SHARE * k, LEAST_QUEUE) if is_lazy else 1) if batch else k
-    _timed(job, 1, wanted)  # what is done once in a process, such as compiling kernels, is done now
-    short, few = _timed(job, 1, wanted)
-    long, many = _timed(job, 1 + max(LEAST_BLOCKS, BLOCKS_PER_THREAD * job.threads), wanted)
+    # What is done once in a process, such as compiling kernels, is done now.
+    short, few = long, many = _timed(job, 1, wanted)
+    if long < LONG:
+        short, few = _timed(job, 1, wanted)
+        long, many = _timed(job, 1 + max(LEAST_BLOCKS, BLOCKS_PER_THREAD * job.threads), wanted)
     each = (long - short) / (many - few) if many > few and long > short else long / max(many, 1)
     passes = k if batch and not is_lazy else 1
     size = job.candidates.size if job.candidates.size is not None else job.candidates.extent
@@ -136,6 +140,8 @@ def _timed(job: Job, blocks: int, k: int, batch: bool = False) -> tuple[float, i
     search = replace(part.search(), whole=job.candidates)
     start = perf_counter()
     found = choose_batch(search, job.question, k) if batch else search(job.question, k)
+    if not found.certificate.is_complete:  # a search returns what it has found; nobody waits for that of a plan
+        raise KeyboardInterrupt
     return perf_counter() - start, found.certificate.candidates
 
 

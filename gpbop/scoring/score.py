@@ -73,10 +73,12 @@ def score(
     Raises:
         AcquisitionError: If the acquisition function is unknown or cannot be scored.
         SourceError: If the candidates cannot be read, or belong to another space.
-        ShapeError: If `k`, `threads` or `block_rows` is not a positive int.
+        ShapeError: If `k`, `threads` or `block_rows` is not a positive int, or `X_pending` is not `k' x d`.
+        SpaceError: If a row of `X_pending` is no encoded row of the space.
+        ArgumentError: If `direction`, `best_f`, `beta` or `seed` is none.
         DeviceError: If the device is unknown, absent, or too full for one candidate.
     """
-    check_positive("k", k)
+    k = check_positive("k", k)
     asked = acquisition, direction, X_pending, best_f, beta, seed, skip_observed, device, block_rows, threads
     job = Job.of(gp, candidates, *asked)
     search = job.search(is_watched() if progress is None else progress)

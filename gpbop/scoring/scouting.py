@@ -1,8 +1,9 @@
-"""A threshold to begin with: the value that k candidates of a source are known to reach.
+"""Candidates to begin with: good ones of a source, whose values are the first threshold.
 
 A pass drops nothing before it has seen k candidates, and little before it has seen good ones. Where any candidate can
-be made from its index, some are therefore looked at beforehand, and then the neighbours of the best of them: what they
-reach is a bound, so the answer does not depend on them.
+be made from its index, some are therefore looked at beforehand, and then the neighbours of the best of them: what k of
+them reach is a bound, so the answer does not depend on them. They are contenders themselves, for a pass may be stopped
+before it comes to any as good.
 """
 
 import math
@@ -10,6 +11,7 @@ import math
 import torch
 from torch import Tensor
 
+from gpbop.scoring.contenders import Contenders
 from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.sources.base import Indexed, Keep, Source
 
@@ -24,24 +26,24 @@ FORESEEN = 4096
 STEPS = (1, -1, 5, -5)
 
 
-def scout(source: Source, criterion: Criterion, k: int, keep: Keep | None, without: Tensor | None) -> float:
-    """Return a value that at least `k` candidates reach; minus infinity if too few were looked at.
+def scout(source: Source, criterion: Criterion, k: int, keep: Keep | None, without: Tensor | None) -> Contenders:
+    """Return candidates of which the best `k` are good ones; none if the source is small, or gives no row by its index.
 
     Args:
         source: The candidates.
         criterion: The acquisition function.
-        k: How many must reach it.
+        k: How many are wanted.
         keep: Which candidates count; None: all.
         without: Positions of candidates that do not count.
     """
-    if not isinstance(source, Indexed) or source.extent < SMALLEST * LEAST * k:
-        return -torch.inf
     device = criterion.factor.L.device
+    if not isinstance(source, Indexed) or source.extent < SMALLEST * LEAST * k:
+        return Contenders.none(source.space.d, device)
     budget = max(LEAST * k, min(source.extent // SHARE, MOST))
     generator = torch.Generator().manual_seed(0)
     index = _distinct(torch.randint(source.extent, (max(budget // 4, 2 * k),), generator=generator).to(device))
     steps = torch.tensor([step * stride for stride in source.strides for step in STEPS], device=device)
-    known, low = index[:0], index[:0].double()
+    known, low, high = index[:0], index[:0].double(), index[:0].double()
     reached = -torch.inf
     for _ in range(ROUNDS):
         index = index[~torch.isin(index, known)][: max(budget, 0)]
@@ -50,14 +52,16 @@ def scout(source: Source, criterion: Criterion, k: int, keep: Keep | None, witho
             index = index[keep(source.rows(index))]
         if without is not None:
             index = index[~torch.isin(index, without)]
-        known, low = torch.cat([known, index]), torch.cat([low, criterion.around(source.rows(index))[0]])
+        known, (lower, upper) = torch.cat([known, index]), criterion.around(source.rows(index))
+        low, high = torch.cat([low, lower]), torch.cat([high, upper])
         best = low.topk(min(k, len(low)))
         if len(low) < k or budget <= 0 or not len(index) or float(best.values[-1]) <= reached:
             break
         reached = float(best.values[-1])
         index = _distinct((known[best.indices].unsqueeze(1) + steps).flatten())
         index = index[(index >= 0) & (index < source.extent)]
-    return float(low.topk(k).values[-1]) if len(low) >= k else -torch.inf
+    order = low.argsort(descending=True)[:k]
+    return Contenders(known[order], source.rows(known[order]), low[order], high[order])
 
 
 def foresee(source: Source, criterion: Criterion, wanted: int, keep: Keep | None) -> float:

@@ -84,7 +84,11 @@ class Search:
             works, source, keep = self._works(question)
             pool = Pool(k, source.space.d, self.value(question), question.gp.device, without)
             if isinstance(works[0], Cascade):
-                pool.raise_threshold(scout(self._scouted(source), works[0].criterion, k, keep, without))
+                found = scout(self._scouted(source), works[0].criterion, k, keep, without)
+                if self.whole is None:
+                    pool.add(found)
+                elif len(found) == k:  # the source is a part that they need not be in
+                    pool.raise_threshold(float(found.low.min()))
         certificate = self._through(source, works, pool)
         if certificate.is_complete and keep is not None and not pool.is_filled:
             next(self.source.blocks(self.block_rows), None)  # a source that is empty may have something to say
@@ -174,7 +178,8 @@ class Search:
                 passed += len(work)
                 bar.advance(f"{passed / max(time.monotonic() - begin, 1e-9):,.0f}/s", len(work))
 
-            pieces = source.pieces(self.block_rows, device=pool.device)
+            takes_strips = all(isinstance(work, Cascade) and work.takes_strips for work in works)
+            pieces = (source.pieces if takes_strips else source.blocks)(self.block_rows, device=pool.device)
             return scan(pieces, processes, threads=self.threads, done=count)
 
 

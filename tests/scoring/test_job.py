@@ -3,13 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpbop import Categorical, Float, GaussianProcess, Grid, Integer, Space, score, score_all
-from gpbop.errors import DeviceError, GpbopError, ShapeError
+from gpbop import Categorical, Float, GaussianProcess, Grid, Integer, Space, plan, score, score_all
+from gpbop.errors import ArgumentError, ConfigError, DeviceError, GpbopError, ShapeError, SpaceError
 from gpbop.scoring.job import SCORED, Job
 from gpbop.scoring.sources import SourceError
 from tests.scoring.candidates import process
@@ -139,3 +140,45 @@ def test_a_constraint_that_lets_nothing_through_is_named() -> None:
     for run in (lambda: score(process(SPACE, 3), none), lambda: list(score_all(process(SPACE, 3), none))):
         with pytest.raises(SourceError, match="`constraint` must let a config through"):
             run()
+
+
+PENDING = {
+    "list": ([[0.0, 0.0, -1.0]], ShapeError, "be a tensor of shape k x 3; got list"),
+    "flat": (torch.zeros(3), ShapeError, r"be a tensor of shape k x 3; got shape \(3,\)"),
+    "wide": (torch.zeros(1, 4), ShapeError, r"got shape \(1, 4\)"),
+    "code": (torch.tensor([[0.0, 7.0, -1.0]]), SpaceError, "`X_pending` in row 0 must be an encoded row of the space"),
+    "nan": (torch.tensor([[0.0, torch.nan, -1.0]]), ConfigError, "NaN"),
+}
+
+
+@pytest.mark.parametrize("which", PENDING)
+def test_pending_points_that_are_none_are_named(which: str) -> None:
+    X, error, message = PENDING[which]
+    for ask in (score, score_all, plan):
+        with pytest.raises(error, match=message):
+            ask(process(SPACE, 5), Grid(SPACE), X_pending=X)  # type: ignore[operator]
+
+
+def test_pending_points_in_float32_are_what_they_are_in_float64() -> None:
+    gp, X = process(SPACE, 5), SPACE.grid_rows(torch.tensor([3, 11]))
+    one, other = (score(gp, Grid(SPACE), k=9, X_pending=rows) for rows in (X, X.float()))
+    assert one.indices == other.indices
+    assert one.values == other.values
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("beta", value) for value in (-1.0, torch.nan, torch.inf, "1", None, True)]
+    + [("seed", value) for value in (-1, 1.5, 2**64, "1", None, True)],
+)
+def test_arguments_that_are_none_are_named(name: str, value: Any) -> None:
+    for acquisition in SCORED:
+        with pytest.raises(ArgumentError, match=f"`{name}` must be "):
+            score(process(SPACE, 5), Grid(SPACE), acquisition=acquisition, **{name: value})
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    gp = process(SPACE, 5)
+    asked: dict[str, Any] = {"k": 3, "seed": 2, "threads": 1, "block_rows": 7, "acquisition": "thompson"}
+    same = {name: numpy.int64(value) if isinstance(value, int) else value for name, value in asked.items()}
+    assert score(gp, Grid(SPACE), **same).indices == score(gp, Grid(SPACE), **asked).indices

@@ -72,7 +72,12 @@ def test_chunks_are_halved_until_they_fit() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Triton Error [CUDA]: out of memory", "CUDA error: out of memory", "cuda error: CUBLAS_STATUS_ALLOC_FAILED"],
+    [
+        "Triton Error [CUDA]: out of memory",
+        "CUDA error: out of memory",
+        "cuda error: CUBLAS_STATUS_ALLOC_FAILED",
+        "DefaultCPUAllocator: can't allocate memory",
+    ],
 )
 def test_memory_that_others_want_counts_as_well(text: str) -> None:
     """The driver, Triton and cuBLAS have no error of their own for it."""

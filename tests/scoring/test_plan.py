@@ -31,6 +31,27 @@ class Clock:
             return 10.0 + count / 1000.0, count
 
         monkeypatch.setattr(module, "_timed", timed)
+        monkeypatch.setattr(module, "LONG", torch.inf)
+
+
+def test_where_the_first_block_takes_long_no_other_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    monkeypatch.setattr(sys.modules[MODULE], "LONG", 11.0)
+    found = plan(process(SPACE, 20), Sample(SPACE, 100_000), threads=1, block_rows=2000)
+    assert clock.passes == [2000]
+    assert found.seconds == pytest.approx(12.0 * 50.0)
+
+
+def test_ctrl_c_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search gives what it has; a time of half a pass is worth nothing."""
+
+    class Interrupted(Sample):
+        def blocks(self, rows: int, **options: Any) -> Any:
+            raise KeyboardInterrupt
+            yield
+
+    with pytest.raises(KeyboardInterrupt):
+        plan(process(SPACE, 20), Interrupted(SPACE, 100_000), threads=1)
 
 
 def test_time_is_extrapolated_from_blocks_and_what_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:

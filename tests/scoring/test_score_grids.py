@@ -155,22 +155,28 @@ def test_without_a_compiler(name: str) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_ctrl_c_between_strips(threads: int) -> None:
-    """What was found before it is there, and marked incomplete."""
+@pytest.mark.parametrize("after", [0, 3])
+def test_ctrl_c_between_strips(threads: int, after: int) -> None:
+    """What was found before it is there, be it by the pass or by scouts ahead of it, and marked incomplete."""
 
     class Interrupted(Grid):
         def pieces(self, rows: int, **options: Any) -> Any:
             for number, piece in enumerate(super().pieces(rows, **options)):
-                if number == 3:
+                if number == after:
                     raise KeyboardInterrupt
                 yield piece
 
     with small_strips(share=500):
         top = score(GP, Interrupted(SPACE), k=5, skip_observed=False, threads=threads)
-        seen = [indices(piece) for _, piece in zip(range(3), Grid(SPACE).pieces(20), strict=False)]
+        seen = [indices(piece) for _, piece in zip(range(after), Grid(SPACE).pieces(20), strict=False)]
     assert not top.certificate.is_complete
     assert top.certificate.candidates <= sum(map(len, seen))
-    assert set(top.indices) <= set(torch.cat(seen).tolist())
+    order = plain("ei", "minimize")
+    ranks = [order.index(index) for index in top.indices]
+    assert len(ranks) == 5
+    assert ranks == sorted(ranks)
+    if threads == 1:  # all strips before it were passed
+        assert {index for part in seen for index in part.tolist() if order.index(index) < ranks[-1]} <= set(top.indices)
 
 
 @pytest.mark.parametrize("name", ALL)

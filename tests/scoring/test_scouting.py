@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gpbop import Categorical, Float, Integer, Space
 from gpbop.acquisition import Question
 from gpbop.scoring import scouting
+from gpbop.scoring.contenders import Contenders
 from gpbop.scoring.criteria import MOMENT_CRITERIA, criterion
 from gpbop.scoring.scouting import scout
 from gpbop.scoring.sources import Grid, Sample
@@ -35,6 +36,11 @@ def plain(name: str) -> tuple[list[int], list[float]]:
     return plain_order(name, Question(GP), X)
 
 
+def reached(found: Contenders, k: int) -> float:
+    """Return what at least `k` candidates are known to reach; minus infinity if there are fewer."""
+    return float(found.low.min()) if len(found) >= k else -torch.inf
+
+
 @settings(max_examples=20)
 @given(data=st.data())
 def test_enough_candidates_reach_it(data: st.DataObject) -> None:
@@ -47,7 +53,14 @@ def test_enough_candidates_reach_it(data: st.DataObject) -> None:
     if without is not None:
         counts[without] = False
     with mock.patch.multiple(scouting, SMALLEST=0, SHARE=1):
-        threshold = scout(source, criterion(name, Question(GP)), k, keep, without)
+        found = scout(source, criterion(name, Question(GP)), k, keep, without)
+    threshold = reached(found, k)
+    assert len(set(found.index.tolist())) == len(found) <= k
+    assert bool(counts[found.index].all())
+    assert torch.equal(found.X, X[found.index])
+    exact = torch.tensor(values, dtype=torch.float64)
+    assert bool((found.low <= exact[found.index]).all())
+    assert bool((found.high >= exact[found.index]).all())
     reaching = int((torch.tensor(values)[counts] >= threshold).sum())
     assert reaching >= k or threshold == -torch.inf
     assert threshold > -torch.inf or int(counts.sum()) < 3 * k
@@ -58,23 +71,23 @@ def test_it_is_high_from_the_start(name: str) -> None:
     """Among the best tenth of a grid that was sampled by a fifth."""
     _, values = plain(name)
     with mock.patch.multiple(scouting, SMALLEST=0, SHARE=2):
-        threshold = scout(Grid(SPACE), criterion(name, Question(GP)), 5, None, None)
+        threshold = reached(scout(Grid(SPACE), criterion(name, Question(GP)), 5, None, None), 5)
     assert sum(value >= threshold for value in values) <= len(values) // 10
 
 
 def test_nothing_is_known_where_too_few_are_looked_at() -> None:
     judge = criterion("ei", Question(GP))
-    assert scout(Grid(SPACE), judge, 7, None, None) == -torch.inf
+    assert not len(scout(Grid(SPACE), judge, 7, None, None))
     with mock.patch.multiple(scouting, SMALLEST=0, SHARE=2):
-        assert scout(InMemory(SPACE, GP.X.repeat(100, 1)), judge, 5, None, None) == -torch.inf
-        assert scout(Grid(SPACE), judge, 5, lambda X: torch.zeros(len(X), dtype=torch.bool), None) == -torch.inf
+        assert not len(scout(InMemory(SPACE, GP.X.repeat(100, 1)), judge, 5, None, None))
+        assert not len(scout(Grid(SPACE), judge, 5, lambda X: torch.zeros(len(X), dtype=torch.bool), None))
 
 
 def test_a_sample_is_scouted_too() -> None:
     source = Sample(SPACE, 4000, seed=3)
     judge = criterion("ei", Question(GP))
     with mock.patch.multiple(scouting, SMALLEST=0, SHARE=20):
-        threshold = scout(source, judge, 4, None, None)
+        threshold = reached(scout(source, judge, 4, None, None), 4)
     where: dict[Any, int] = {tuple(row): number for number, row in enumerate(X.tolist())}
     _, values = plain("ei")
     drawn = [values[where[tuple(row)]] for row in source.rows(torch.arange(4000)).tolist()]
