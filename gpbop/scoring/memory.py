@@ -50,7 +50,7 @@ class Candidates(Protocol):
 Some = TypeVar("Some", bound=Candidates)
 
 
-def needed_bytes(factor: Factor, d: int, rows: int, threads: int) -> int:
+def needed_bytes(factor: Factor, d: int, rows: int, threads: int, numbers: int | None = None) -> int:
     """Return an upper bound of the memory that scoring takes beside the source, in bytes, whatever its size.
 
     8 [3 n^2 + 4 n q + threads (8 p + 3 rows (d + 1) + 6 rows n)], the last term under the cap `factor.block_bytes`,
@@ -63,9 +63,10 @@ def needed_bytes(factor: Factor, d: int, rows: int, threads: int) -> int:
         d: Columns of an encoded point.
         rows: Candidates of a block.
         threads: Number of threads.
+        numbers: How many numbers a candidate takes that is computed densely; 6 n if absent.
     """
     n, kind = len(factor.L), factor.L.device.type
-    dense = min(factor.block_bytes, 8 * BLOCK_ARRAYS * rows * n)
+    dense = min(factor.block_bytes, 8 * rows * (numbers or BLOCK_ARRAYS * n))
     shared = 8 * SQUARES * n * n + 8 * STRIP_TABLES * n * MOST_TABLE + WAITING_COPIES * WAITING_BYTES[kind]
     return shared + threads * (8 * STRIP_SUMS * STRIP_PART[kind] + 8 * BLOCKS_ALIVE * rows * (d + 1) + dense)
 

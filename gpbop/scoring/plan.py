@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from gpbop.acquisition import UCB_BETA, Direction
+from gpbop.acquisition import UCB_BETA, Direction, FunctionAcquisition
+from gpbop.acquisition import acquisition as value_of
 from gpbop.configs import Config
 from gpbop.scoring.batch import LEAST_QUEUE, QUEUE_SHARE, choose_batch
 from gpbop.scoring.job import Job, check_positive
@@ -121,8 +122,10 @@ def plan(
     once = passes * max(short - each * few, 0.0)
     if batch and is_lazy:  # the choices from the queue, whatever the number of candidates
         once += max(_timed(job, 1, k, True)[0] - short, 0.0)
-    factor = job.question.factor()
-    room = needed_bytes(factor, gp.space.d, job.block_rows, job.threads) + (queue_bytes(factor) if batch else 0)
+    factor, asked_for = job.question.factor(), value_of(job.name, job.question)
+    numbers = asked_for.numbers if isinstance(asked_for, FunctionAcquisition) else None
+    room = needed_bytes(factor, gp.space.d, job.block_rows, job.threads, numbers)
+    room += queue_bytes(factor) if batch else 0
     return Plan(
         job.question.gp.device,
         size,

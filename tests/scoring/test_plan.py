@@ -8,7 +8,7 @@ import torch
 
 from gpbop import Float, Grid, Integer, Plan, Sample, Space, plan
 from gpbop.errors import AcquisitionError, GpbopError
-from gpbop.scoring.job import Job
+from gpbop.scoring.job import SCORED, Job
 from gpbop.scoring.memory import needed_bytes
 from gpbop.scoring.sources import Table
 from tests.scoring.candidates import process
@@ -32,6 +32,13 @@ class Clock:
 
         monkeypatch.setattr(module, "_timed", timed)
         monkeypatch.setattr(module, "LONG", torch.inf)
+
+
+def test_a_draw_takes_more_memory_than_moments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its features, for each candidate that is computed at a time."""
+    Clock(monkeypatch)
+    room = {name: plan(process(SPACE, 20), Sample(SPACE, 9000), acquisition=name, threads=1).bytes for name in SCORED}
+    assert room["thompson"] > room["noisy_ei"] > room["ei"] == room["ucb"]
 
 
 def test_where_the_first_block_takes_long_no_other_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
