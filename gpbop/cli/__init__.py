@@ -9,6 +9,7 @@ from gpbop import __version__
 from gpbop.cli.demo import demo
 from gpbop.cli.report import report
 from gpbop.cli.score import score
+from gpbop.cli.stopping import stoppable
 from gpbop.errors import GpbopError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -31,9 +32,8 @@ def gpbop(
     """Find the best settings of an expensive black box with as few experiments as possible."""
 
 
-app.command()(demo)
-app.command()(score)
-app.command()(report)
+for command in (demo, score, report):
+    app.command()(stoppable()(command))
 
 
 def main() -> None:

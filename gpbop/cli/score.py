@@ -14,14 +14,18 @@ from gpbop import GaussianProcess, Grid, Space, Table, Top, plan, write_scores
 from gpbop import score as score_candidates
 from gpbop.acquisition import UCB_BETA
 from gpbop.cli.options import Device
-from gpbop.errors import ArgumentError, explain
+from gpbop.cli.places import check_place
+from gpbop.cli.stopping import STOPPED
+from gpbop.errors import ArgumentError, GpbopError, explain
 from gpbop.parameters import Categorical, Ordinal
 from gpbop.scoring import Source
+from gpbop.scoring.columns import score_names
 from gpbop.scoring.job import SCORED
+from gpbop.scoring.sources.text import readings
+from gpbop.settings import LARGEST_SEED
 
 SHOWN = 10  # of the best candidates
 ROWS = 2**16  # of the observed experiments that are read at a time
-STOPPED = 130  # the exit status after Ctrl-C
 
 
 class Direction(StrEnum):
@@ -47,15 +51,20 @@ def score(
     beta: Annotated[float, typer.Option(min=0.0, help="Weight of the variance in ucb.")] = UCB_BETA,
     top: Annotated[int, typer.Option(min=1, help="How many candidates to find.")] = 100,
     batch: Annotated[bool, typer.Option("--batch", help="Choose them to be run side by side.")] = False,
-    repeats: Annotated[bool, typer.Option("--repeats", help="Score observed candidates as well.")] = False,
+    repeats: Annotated[
+        bool, typer.Option("--repeats", help="Score observed candidates as well; --all always holds them.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Parquet or CSV file to write the best to.")] = None,
     everything: Annotated[Path | None, typer.Option("--all", help="Parquet file to write all scores to.")] = None,
     device: Annotated[Device, typer.Option(help="Where to compute; auto takes CUDA where it pays.")] = Device.auto,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the fit and of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of the fit and of everything random.")] = 0,
 ) -> None:
     """Find the best candidates of a table or a grid, exactly, given the experiments done."""
-    _check_folder("--out", out, (".parquet", ".csv"))
-    _check_folder("--all", everything, (".parquet",))
+    read: dict[str, Path | None] = {"candidates": candidates, "--observed": observed, "--space": space}
+    if out is not None:
+        check_place("--out", out, (".parquet", ".csv"), read)
+    if everything is not None:
+        check_place("--all", everything, (".parquet",), read | {"--out": out})
     parameters = read_space(space)
     source = _source(parameters, candidates, grid, fix or [])
     configs, values = read_observed(observed, parameters, objective)
@@ -83,7 +92,9 @@ def read_space(path: Path) -> Space:
     except OSError as error:
         advice = "Look for a typo."
         raise ArgumentError(explain("--space", "name a file that can be read", str(error), advice)) from error
-    except json.JSONDecodeError as error:
+    except GpbopError:
+        raise
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or lists in lists without end
         got, advice = f"{str(path)!r}: {error}", "Write json.dumps(space.to_dict())."
         raise ArgumentError(explain("--space", "name a JSON file", got, advice)) from error
 
@@ -118,8 +129,10 @@ def read_observed(path: Path, space: Space, objective: str | None) -> tuple[list
 
 def _value(value: Any, name: str) -> float:
     try:
+        if isinstance(value, bool):
+            raise TypeError
         return math.nan if value is None else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         advice = "Leave the cell of a failed experiment empty."
         raise ArgumentError(explain(name, "be a number", repr(value), advice)) from None
 
@@ -130,36 +143,34 @@ def _source(space: Space, candidates: Path | None, grid: bool, fix: list[str]) -
         raise ArgumentError(explain("candidates", "be a file, or else --grid", got, "Give one of the two."))
     if fix and not grid:
         raise ArgumentError(explain("--fix", "come with --grid", repr(fix[0]), "Filter the table before."))
-    return Grid(space, dict(_fixed(space, pair) for pair in fix)) if candidates is None else Table(candidates, space)
+    if candidates is not None:
+        return Table(candidates, space)
+    try:
+        return Grid(space, dict(_fixed(space, pair) for pair in fix))
+    except RecursionError as error:
+        raise ArgumentError(explain("--fix", "be a value", "lists in lists without end", "Look for a typo.")) from error
 
 
 def _fixed(space: Space, pair: str) -> tuple[str, Any]:
-    """Read NAME=VALUE; text that is a choice itself stays text."""
+    """Read NAME=VALUE, in JSON or Python (false, False); text that is a choice itself stays text."""
     name, equals, text = pair.partition("=")
     if not equals:
         raise ArgumentError(explain("--fix", "have the form NAME=VALUE", repr(pair), "Write --fix width=8."))
     parameter = space.parameters.get(name)
     if isinstance(parameter, Categorical | Ordinal) and text in parameter.listed:
         return name, text
-    try:
-        return name, json.loads(text)
-    except json.JSONDecodeError:
-        return name, text
-
-
-def _check_folder(option: str, path: Path | None, suffixes: tuple[str, ...]) -> None:
-    """Find a wrong place before a long run, not after it."""
-    if path is not None and (path.suffix.lower() not in suffixes or not path.absolute().parent.is_dir()):
-        rule = f"end in {' or '.join(suffixes)}, in a folder that exists"
-        raise ArgumentError(explain(option, rule, repr(str(path)), "Give another place."))
+    return name, next(iter(readings(text)), text)
 
 
 def _report(console: Console, top: Top, out: Path | None) -> None:
-    """Print the first candidates, and write all of them.
+    """Print the first candidates, and write all of them; where there is none yet, an old file stays.
 
     Raises:
         typer.Exit: If the search was stopped.
     """
+    if not top.certificate.is_complete and not len(top):
+        console.print("Stopped: nothing was found yet.")
+        raise typer.Exit(STOPPED)
     console.print(_printed(top, console.width))
     if top.certificate.note:
         console.print(top.certificate.note, markup=False, soft_wrap=True)
@@ -175,10 +186,12 @@ def _printed(top: Top, width: int) -> Printed:
     """Return a table of the first candidates; where it does not fit into `width` characters, cells are folded."""
     printed = Printed(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
     names = list(dict.fromkeys(name for config in top.configs for name in config))
-    columns: dict[str, list[Any]] = {"index": [*top.indices]}
-    columns |= {name: [config.get(name, "") for config in top.configs] for name in names} | top.extras
-    scores = (("mean", top.mean), ("std", top.std), ("value", top.values))
-    shown = [(name, [_shown(cell) for cell in cells[:SHOWN]]) for name, cells in (*columns.items(), *scores)]
+    columns: dict[str, list[Any]] = {name: [config.get(name, "") for config in top.configs] for name in names}
+    columns |= top.extras
+    own = score_names(columns)  # as in the file
+    scores = ((own["mean"], top.mean), (own["std"], top.std), (own["value"], top.values))
+    everything = ((own["index"], top.indices), *columns.items(), *scores)
+    shown = [(name, [_shown(cell) for cell in cells[:SHOWN]]) for name, cells in everything]
     widest = [max(map(len, cells), default=0) for _, cells in shown]
     has_room = sum(widest) + len(widest) <= width
     for (name, _), least in zip(shown, widest, strict=True):

@@ -38,7 +38,7 @@ class Contenders:
     def __len__(self) -> int:
         return len(self.index)
 
-    def take(self, which: Tensor) -> "Contenders":
+    def take(self, which: Tensor | slice) -> "Contenders":
         """Select some."""
         return Contenders(self.index[which], self.X[which], self.low[which], self.high[which])
 
@@ -112,8 +112,9 @@ class Pool:
     Args:
         k: How many are wanted.
         d: Columns of an encoded point.
-        value: The exact value of one candidate, `1 x d` -> a number: the dense arithmetic, one candidate at a time, so
-            that no value depends on what was computed beside it.
+        values: The values of candidates, `m x d` -> `m`, by the dense arithmetic. Its last digits depend on what is
+            computed side by side; so those of one candidate by itself count, where bounds leave it open which of
+            several is better.
         device: Where the candidates are.
         without: Positions of candidates that are left out.
     """
@@ -122,11 +123,11 @@ class Pool:
         self,
         k: int,
         d: int,
-        value: Callable[[Tensor], float],
+        values: Callable[[Tensor], Tensor],
         device: torch.device,
         without: Tensor | None = None,
     ) -> None:
-        self.k, self._value, self._without = k, value, without
+        self.k, self._values, self._without = k, values, without
         self._held = Contenders.none(d, device)
         self._lock = Lock()
         self.device, self.threshold = device, -torch.inf
@@ -156,10 +157,15 @@ class Pool:
         return len(self._held) > 0
 
     def best(self) -> tuple[Contenders, Tensor]:
-        """Return the best k in order: by value, then by index; and their values."""
+        """Return the best k in order: by value, then by index; and their values, of equal rows the same."""
         with self._lock:
             self._settle()
-            return self._held, self._held.low
+            held = self._held
+        if not len(held):
+            return held, held.low
+        rows, inverse = torch.unique(held.X, dim=0, return_inverse=True)
+        # Side by side, rounding may turn the order of neighbours, which is known better.
+        return held, self._values(rows)[inverse].cummin(0).values
 
     def _raise_threshold(self) -> None:
         # The k-th greatest is taken among the held ones, so it never falls: whoever was dropped had no part in it.
@@ -168,20 +174,38 @@ class Pool:
         self._held = self._held.take(self._held.high >= self.threshold)
 
     def _settle(self) -> None:
-        """Compute the values of all contenders, and keep the best k."""
+        """Put contenders in order, and keep the best k."""
         held = self._held
-        open_ = (held.low < held.high).nonzero()[:, 0]
-        values = held.low.clone()
-        values[open_] = self._values(held.X[open_])
-        by_index = held.index.argsort(stable=True)
-        order = by_index[values[by_index].argsort(descending=True, stable=True)][: self.k]
-        self._held = Contenders(held.index[order], held.X[order], values[order], values[order])
+        if not len(held):
+            return
+        held = held.take(held.low.argsort(descending=True))
+        # Groups whose intervals overlap, the best first; who is alone in one needs no more to be known.
+        highest = held.high.flip(0).cummax(0).values.flip(0)
+        begins = torch.ones_like(held.index, dtype=torch.bool)
+        begins[1:] = highest[1:] < held.low[:-1]
+        group = begins.cumsum(0) - 1
+        count = int((group <= group[min(self.k, len(held)) - 1]).sum())  # the last group whole
+        held, group = held.take(slice(0, count)), group[:count]
+        value = self._within(held, group)
+        order = held.index.argsort(stable=True)
+        order = order[value[order].argsort(descending=True, stable=True)]
+        order = order[group[order].argsort(stable=True)][: self.k]
+        self._held = held.take(order)
         if len(order) == self.k:
-            self.threshold = max(self.threshold, float(values[order[-1]]))
+            self.threshold = max(self.threshold, float(self._held.low.min()))
 
-    def _values(self, X: Tensor) -> Tensor:
-        """Compute exact values, of equal rows once."""
-        if not len(X):
-            return X.new_empty(0)
-        rows, inverse = torch.unique(X, dim=0, return_inverse=True)
-        return torch.tensor([self._value(row.unsqueeze(0)) for row in rows], dtype=torch.float64).to(X)[inverse]
+    def _within(self, held: Contenders, group: Tensor) -> Tensor:
+        """Return what sets the members of each group in order: values, each computed by itself, unless all are equal.
+
+        Intervals of those that are computed shrink to their values.
+        """
+        rows, inverse = torch.unique(held.X, dim=0, return_inverse=True)
+        ends = inverse.new_zeros(int(group[-1]) + 1)
+        first, last = (ends.scatter_reduce(0, group, inverse, how, include_self=False) for how in ("amin", "amax"))
+        differ = (first < last)[group]
+        open_ = (differ & (held.low < held.high)).nonzero()[:, 0]
+        of_rows = held.low.new_zeros(len(rows))
+        for row in torch.unique(inverse[open_]).tolist():
+            of_rows[row] = self._values(rows[row : row + 1])[0]
+        held.low[open_] = held.high[open_] = of_rows[inverse[open_]]
+        return torch.where(differ, held.low, 0.0)

@@ -13,7 +13,7 @@ from gpbop.acquisition import UCB_BETA, Direction
 from gpbop.files import replacing
 from gpbop.parameters import Json
 from gpbop.progress import Progress, is_watched
-from gpbop.scoring.columns import Column, parameter_column, score_names
+from gpbop.scoring.columns import Column, arrays, parameter_column, score_names
 from gpbop.scoring.dense import Scored, scored_blocks
 from gpbop.scoring.job import Job
 from gpbop.scoring.sources.arrow import arrow
@@ -41,7 +41,7 @@ def write_scores(
     """Write every candidate with its mean, standard deviation and acquisition value to a Parquet file.
 
     Columns: the parameters, the columns of the source that are no parameters, `mean`, `std`, `value` and `index`; with
-    "_" after the name of one of these four where it is taken. Each block is a row group.
+    "_" after the name of one of these four while it is taken. Each block is a row group.
 
     Dense: every value is computed.   Cost: O(m n^2) time; memory of one block, whatever m is.
 
@@ -63,7 +63,7 @@ def write_scores(
     Returns:
         The number of candidates written.
     Raises:
-        ArgumentError: If the file cannot be written, as on a full disk.
+        ArgumentError: If the file cannot be written, as on a full disk, or one of the columns.
         AcquisitionError: If the acquisition function is unknown or cannot be scored.
         SourceError: If the candidates cannot be read, or belong to another space.
         ShapeError: If `block_rows` is not a positive int.
@@ -88,9 +88,7 @@ def _write(job: Job, path: Path, configs: bool, is_shown: bool) -> int:
                 decoded = space.decode(block.X) if configs else []
                 values = {name: [config.get(name) for config in decoded] for name in space.names if configs}
                 values |= riding.take(scored.index.tolist())
-                table = arrow().table(
-                    {name: columns[name].array(column) for name, column in values.items()} | _scores(columns, scored)
-                )
+                table = arrow().table(arrays(columns, values) | _scores(columns, scored))
                 writer = writer or arrow().parquet.ParquetWriter(file, table.schema)
                 writer.write_table(table, row_group_size=max(1, len(block)))
                 written += len(block)
@@ -114,7 +112,7 @@ def _empty(columns: dict[str, Column]) -> Any:
     """Return the table of no candidate: all of them were observed."""
     numbers = torch.zeros(0, dtype=torch.float64)
     nothing = Scored(torch.zeros(0, dtype=torch.int64), numbers, numbers, numbers)
-    return arrow().table({name: column.array([]) for name, column in columns.items()} | _scores(columns, nothing))
+    return arrow().table(arrays(columns, dict.fromkeys(columns, ())) | _scores(columns, nothing))
 
 
 class _Riding:

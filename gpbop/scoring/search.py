@@ -35,7 +35,7 @@ class Found:
     Attributes:
         index: `k` positions in the source.
         X: `k x d` encoded points.
-        values: `k` exact standardised values.
+        values: `k` standardised values.
         certificate: How they were found.
     """
 
@@ -82,7 +82,7 @@ class Search:
         """
         with enough(question.gp.device), one_core(), torch.no_grad():
             works, source, keep = self._works(question)
-            pool = Pool(k, source.space.d, self.value(question), question.gp.device, without)
+            pool = Pool(k, source.space.d, acquisition(self.name, question), question.gp.device, without)
             if isinstance(works[0], Cascade):
                 found = scout(self._scouted(source), works[0].criterion, k, keep, without)
                 if self.whole is None:

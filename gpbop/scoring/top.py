@@ -10,7 +10,7 @@ from gpbop.configs import Config
 from gpbop.errors import ArgumentError, explain
 from gpbop.files import replacing
 from gpbop.parameters import Json
-from gpbop.scoring.columns import Column, score_names
+from gpbop.scoring.columns import Column, arrays, csv_array, score_names
 from gpbop.scoring.sources.arrow import arrow
 
 
@@ -87,17 +87,22 @@ class Top:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the columns of `to_frame` to a Parquet or CSV file, which appears when it is whole.
 
-        `Table` reads it back. What has no column type of its own, such as choices of several types, is JSON text.
+        `Table` reads it back. What has no column type of its own, such as choices of several types, is text: JSON where
+        that has it.
 
         Args:
             path: The file; its name ends in ".parquet" or ".csv".
         Raises:
-            ArgumentError: If the name ends otherwise, or the file cannot be written.
+            ArgumentError: If the name ends otherwise, or the file or one of the columns cannot be written.
         """
         suffix = Path(path).suffix.lower()
         if suffix not in (".parquet", ".csv"):
             raise ArgumentError(explain("path", "end in .parquet or .csv", repr(str(path)), "Call it top.parquet."))
-        table = arrow().table({name: Column(values).array(values) for name, values in self._columns().items()})
+        values = self._columns()
+        columns = arrays({name: Column(column) for name, column in values.items()}, values)
+        if suffix == ".csv":
+            columns = {name: csv_array(column) for name, column in columns.items()}
+        table = arrow().table(columns)
         with replacing(path) as beside, beside.open("wb") as file:
             write = arrow().csv.write_csv if suffix == ".csv" else arrow().parquet.write_table
             write(table, file)

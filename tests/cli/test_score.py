@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import shlex
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +16,8 @@ import pytest
 from rich.console import Console
 
 from gpbop import Categorical, Float, GaussianProcess, Grid, Integer, Space, cli, score
-from gpbop.cli.score import _printed
+from gpbop.cli.score import _fixed, _printed
+from gpbop.files import replacing
 from gpbop.scoring.sources import Table
 
 SPACE = Space({"width": Integer(1, 16), "kind": Categorical(["A", "B", "1"]), "rate": Float(1e-3, 1.0, log=True)})
@@ -33,6 +37,37 @@ def test_where_there_is_room_names_are_folded_and_cells_are_not() -> None:
         assert all(len(line) <= width for line in lines)
         rows = [line for line in lines if line.split() and line.split()[0] in map(str, top.indices)]
         assert (len(rows) == 4 and lines[-4:] == rows) == is_whole
+
+
+def test_a_column_called_index_is_shown_beside_the_position() -> None:
+    gp = GaussianProcess.fit(SPACE, TRIALS, LOSSES)
+    top = score(gp, [config | {"index": f"i{i}", "mean": "m"} for i, config in enumerate(SPACE.sample(9, 3))], k=3)
+    console = Console(width=200, color_system=None)
+    with console.capture() as captured:
+        console.print(_printed(top, 200))
+    lines = [line.split() for line in captured.get().splitlines()]
+    assert lines[0] == ["index_", "width", "kind", "rate", "index", "mean", "mean_", "std", "value"]
+    assert [(row[0], row[4]) for row in lines[1:]] == [(str(i), f"i{i}") for i in top.indices]
+
+
+@pytest.mark.parametrize(
+    ("pair", "expected"),
+    [
+        ("use=False", False),
+        ("use=TRUE", True),
+        ("use=false", False),
+        ("use=[False, True]", [False, True]),
+        ("text=False", "False"),
+        ("width=8", 8),
+        ("width=.5", 0.5),
+        ("width=" + 10**5 * "[", 10**5 * "["),
+    ],
+)
+def test_fixed_values_are_read_in_json_or_python(pair: str, expected: Any) -> None:
+    space = Space(
+        {"use": Categorical([False, True]), "text": Categorical(["True", "False"]), "width": Float(0, 9, step=0.5)}
+    )
+    assert _fixed(space, pair) == (pair.partition("=")[0], expected)
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -56,7 +91,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str) -> tuple[Any, str, str]:
-    monkeypatch.setattr(sys, "argv", ["gpbop", "score", *line.split()])
+    monkeypatch.setattr(sys, "argv", ["gpbop", "score", *shlex.split(line)])
     with pytest.raises(SystemExit) as exit_:
         cli.main()
     return exit_.value.code, *capsys.readouterr()
@@ -116,6 +151,7 @@ def test_more_than_there_are_and_repeats(folder: Path, monkeypatch: Any, capsys:
         ("candidates.parquet --space empty.json --observed trials.csv", "`state` must be a dict from `Space.to_dict`"),
         ("candidates.parquet --space space.json --observed nowhere.csv", "`path` must exist; got 'nowhere.csv'"),
         (f"nowhere.parquet {COMMON}", "`path` must exist; got 'nowhere.parquet'"),
+        (f"{260 * 'x'}.parquet {COMMON} --out top.csv", "`path` must exist; got 'xxx"),
         (f"cut.parquet {COMMON}", "`cut.parquet` must be readable"),
         (f"trials.csv {COMMON} --acquisition best", "`acquisition` must be one of"),
         (f"{COMMON}", "`candidates` must be a file, or else --grid; got neither"),
@@ -137,6 +173,24 @@ def test_more_than_there_are_and_repeats(folder: Path, monkeypatch: Any, capsys:
         ("candidates.parquet --space space.json --observed two.csv", "got None among ['loss', 'time']"),
         ("candidates.parquet --space space.json --observed text.csv", "`loss` in row 1 of 'text.csv' must be a number"),
         ("candidates.parquet --space space.json --observed none.csv", "`--observed` must hold a value; got none"),
+        (
+            "candidates.parquet --space space.json --observed yes.csv",
+            "`loss` in row 1 of 'yes.csv' must be a number; got",
+        ),
+        ("candidates.parquet --space latin.json --observed trials.csv", "`--space` must name a JSON file; got 'latin"),
+        ("candidates.parquet --space deep.json --observed trials.csv", "`--space` must name a JSON file; got 'deep"),
+        (f"--grid {COMMON} --fix width={10**4 * '['}", "`fixed` of `width` must be a number"),
+        (f"--grid {COMMON} --fix kind={900 * '['}{900 * ']'}", "`--fix` must be a value; got lists in lists"),
+        (f"candidates.parquet {COMMON} --out folder.csv", "`--out` must name a file that can be written; got 'folder"),
+        (f"candidates.parquet {COMMON} --all folder.parquet", "`--all` must name a file that can be written"),
+        (f"candidates.parquet {COMMON} --out {260 * 'x'}.parquet", "`--out` must name a file that can be written"),
+        (f"candidates.parquet {COMMON} --out top.parquet --all ./top.parquet", "which is `--out`. Give another place."),
+        (f"candidates.parquet {COMMON} --out candidates.parquet", "`--out` must be a file of its own; got 'candidates"),
+        (f"candidates.parquet {COMMON} --all candidates.parquet", "`--all` must be a file of its own"),
+        (f"candidates.parquet {COMMON} --out linked.csv", "got 'linked.csv', which is `--observed`."),
+        (f"folder.parquet {COMMON} --all folder.parquet/b.parquet", "which is in `candidates`. Give another place."),
+        (f"folder.parquet {COMMON} --out folder.parquet/link.parquet", "which is in `candidates`."),
+        ("t.csv --space s.csv --observed trials.csv --out s.csv", "got 's.csv', which is `--space`."),
         ("candidates.parquet --space space.json --observed bad.csv", "`kind` in row 0 of 'bad.csv' must be one of"),
     ],
 )
@@ -148,11 +202,29 @@ def test_mistakes_are_one_line(folder: Path, monkeypatch: Any, capsys: Any, line
     write_csv(folder / "two.csv", [good | {"loss": 1.0, "time": 2.0}])
     write_csv(folder / "text.csv", [good | {"loss": 1.0}, good | {"loss": "high"}])
     write_csv(folder / "none.csv", [good | {"loss": None}, good | {"loss": "nan"}])
+    write_csv(folder / "yes.csv", [good | {"loss": 1.0}, good | {"loss": "true"}])
+    (folder / "latin.json").write_bytes("{'ä': 1}".encode("latin-1"))
+    (folder / "deep.json").write_text(10**5 * "[")
+    for name in ("folder.csv", "folder.parquet"):
+        (folder / name).mkdir()
+    (folder / "linked.csv").symlink_to(folder / "trials.csv")
+    (folder / "folder.parquet" / "link.parquet").symlink_to(folder / "candidates.parquet")
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     write_csv(folder / "bad.csv", [good | {"kind": "C", "loss": 1.0}])
     code, out, err = run(monkeypatch, capsys, line)
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert match in err
+    assert all(path.read_bytes() == content for path, content in before.items())
+    assert not list(folder.glob(".gpbop-*"))
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**32), str(2**64)])
+def test_a_seed_out_of_range_names_the_option(folder: Path, monkeypatch: Any, capsys: Any, seed: str) -> None:
+    code, out, err = run(monkeypatch, capsys, f"candidates.parquet {COMMON} --seed {seed}")
+    assert (code, out) == (2, "")
+    assert "--seed" in err
+    assert "Traceback" not in err
 
 
 def test_ctrl_c_prints_the_best_so_far_and_says_so(folder: Path, monkeypatch: Any, capsys: Any) -> None:
@@ -165,3 +237,64 @@ def test_ctrl_c_prints_the_best_so_far_and_says_so(folder: Path, monkeypatch: An
     assert out.splitlines()[-1] == "Stopped: these are the best of the first 64 only."
     assert (folder / "top.csv").exists()
     assert not (folder / "scores.parquet").exists()
+
+
+def test_ctrl_c_before_anything_was_found_leaves_the_old_file(folder: Path, monkeypatch: Any, capsys: Any) -> None:
+    gp = GaussianProcess.fit(SPACE, TRIALS, LOSSES)
+    top = score(gp, TRIALS, k=5)
+    stopped = replace(top, certificate=replace(top.certificate, is_complete=False, candidates=0))
+    assert not len(top)
+    (folder / "top.csv").write_text("good")
+    monkeypatch.setattr(sys.modules["gpbop.cli.score"], "score_candidates", lambda *_, **__: stopped)
+    code, out, _ = run(monkeypatch, capsys, f"candidates.parquet {COMMON} --out top.csv")
+    assert code == 130
+    assert out.splitlines()[-1] == "Stopped: nothing was found yet."
+    assert (folder / "top.csv").read_text() == "good"
+
+
+@pytest.mark.parametrize("step", ["read_space", "read_observed", "plan", "score_candidates", "write_scores"])
+def test_ctrl_c_anywhere_is_one_line(folder: Path, monkeypatch: Any, capsys: Any, step: str) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["gpbop.cli.score"], step, interrupt)
+    code, _, err = run(monkeypatch, capsys, f"candidates.parquet {COMMON} --top 5 --all scores.parquet")
+    assert (code, err) == (130, "gpbop: stopped.\n")
+
+
+def test_sigterm_leaves_nothing_behind(folder: Path, monkeypatch: Any, capsys: Any) -> None:
+    def write(_gp: Any, _source: Any, path: Path, **_: Any) -> None:
+        with replacing(path):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(sys.modules["gpbop.cli.score"], "write_scores", write)
+    code, _, err = run(monkeypatch, capsys, f"candidates.parquet {COMMON} --top 5 --all scores.parquet")
+    assert (code, err) == (130, "gpbop: stopped.\n")
+    assert not list(folder.glob("*scores.parquet")) + list(folder.glob(".gpbop-*"))
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_the_grid_of_the_readme(folder: Path, monkeypatch: Any, capsys: Any) -> None:
+    space = Space(
+        {
+            "encoder_size": Integer(4, 64, log=True),
+            "decoder": Categorical(["A", "B"]),
+            "use_dropout": Categorical([False, True]),
+            "dropout": Float(0.05, 0.5, when={"use_dropout": [True]}),
+            "noise": Float(0.0, 0.5, step=0.1),
+        }
+    )
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (line,) = (line for line in readme.splitlines() if line.startswith("    gpbop score --grid"))
+    (folder / "space.json").write_text(json.dumps(space.to_dict()))
+    write_csv(
+        folder / "trials.csv",
+        [
+            {name: config.get(name, "") for name in space.names} | {"loss": i}
+            for i, config in enumerate(space.sample(9, 0))
+        ],
+    )
+    code, out, err = run(monkeypatch, capsys, line.partition("score ")[2].replace("cuda", "cpu"))
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{61 * 2 * 6} candidates on cpu")

@@ -4,6 +4,7 @@ import resource
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,24 @@ def test_names_that_are_taken_and_columns_of_several_types(tmp_path: Path) -> No
     assert table["mean"].to_pylist() == [1.0, 2.5, None]
     assert table["tag"].to_pylist() == ["1", "x", None]
     assert table["mean_"].type == pa.float64()
+
+
+def test_columns_of_every_type_keep_their_values(tmp_path: Path) -> None:
+    columns = {
+        "id": pa.array([2**62 + 1, None, -5]),
+        "none": pa.nulls(3, pa.int64()),
+        "price": pa.array([Decimal("12345678901234567890123.5"), Decimal("1"), None]),
+        "time": pa.array([1, 2, None], pa.timestamp("ns", "UTC")),
+        "bytes": pa.array([b"\xff", b"", None]),
+        "mean": pa.array(["a", "b", "c"]),
+        "mean_": pa.array(["d", "e", "f"]),
+    }
+    table = pa.table({"width": [3, 4, 5], "kind": ["A"] * 3, "depth": pa.nulls(3, pa.int64())} | columns)
+    write_scores(process(SPACE, 5), table, tmp_path / "s.parquet", block_rows=1)
+    read = pq.read_table(tmp_path / "s.parquet")
+    assert {name: read[name].to_pylist() for name in columns} == {n: c.to_pylist() for n, c in columns.items()}
+    assert {read[name].type == c.type for name, c in columns.items() if name not in ("none", "price")} == {True}
+    assert read["mean__"].type == pa.float64()
 
 
 def test_nothing_new_is_an_empty_table(tmp_path: Path) -> None:

@@ -172,7 +172,12 @@ def check_index(index: Sequence[int], extent: int | None) -> Tensor:
     Raises:
         SourceError: If one is negative, or not below `extent`.
     """
-    tensor = torch.as_tensor(index, dtype=torch.int64).reshape(-1)
+    try:
+        tensor = torch.as_tensor(index, dtype=torch.int64).reshape(-1)
+    except (OverflowError, RuntimeError, TypeError, ValueError) as error:
+        raise SourceError(
+            explain("index", "hold whole numbers", str(error), "Use indices that `blocks` gave.")
+        ) from None
     least, most = (int(tensor.min()), int(tensor.max())) if len(tensor) else (0, -1)
     if least < 0 or (extent is not None and most >= extent):
         rule = "be positions in the source" if extent is None else f"lie in [0, {extent})"

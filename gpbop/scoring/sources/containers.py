@@ -7,14 +7,39 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 from typing_extensions import override
 
 from gpbop.errors import explain
-from gpbop.scoring.sources.arrow import arrow
+from gpbop.parameters import Json, Parameter
+from gpbop.scoring.sources.arrow import arrow, python_values
 from gpbop.scoring.sources.base import SourceError
 from gpbop.scoring.sources.cells import ABSENT, Cells, Objects, arrow_cells
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True)
+class ExactCells(Cells):
+    """Cells of an Arrow array of any type: their values are those of the array, not of what encoding makes of it.
+
+    Args:
+        array: `m` cells.
+    """
+
+    array: Any
+
+    @override
+    def take(self, rows: Numbers) -> "ExactCells":
+        return ExactCells(self.array.take(arrow().array(rows)))
+
+    @override
+    def encode(self, parameter: Parameter) -> Tensor:
+        return arrow_cells(self.array).encode(parameter)
+
+    @override
+    def values(self) -> list[Json]:
+        return python_values(self.array)
 
 
 @dataclass(frozen=True)
@@ -155,7 +180,7 @@ class ArrowTable(Sliced):
         table = self._table.select(list(names))
         rows = _slice(index)
         taken = table.take(arrow().array(index)) if rows is None else table.slice(rows.start, len(index))
-        return {name: arrow_cells(taken[name]) for name in names}
+        return {name: ExactCells(taken[name]) for name in names}
 
 
 class Frame(Sliced):
@@ -198,10 +223,18 @@ def _series_cells(series: Any) -> Cells:
     pandas = import_module("pandas")
     if series.dtype != object or pandas.api.types.infer_dtype(series, skipna=True) in UNIFORM:
         try:
-            return arrow_cells(arrow().Array.from_pandas(series))
+            array = arrow().Array.from_pandas(series)
+            if not _is_extension(array.type):
+                return ExactCells(array)
         except (arrow().ArrowInvalid, arrow().ArrowTypeError, arrow().ArrowNotImplementedError, OverflowError):
             pass  # whole numbers beyond 64 bits, and types of other packages
     return Objects([None if _is_missing(value, pandas) else value for value in series])
+
+
+def _is_extension(kind: Any) -> bool:
+    """Return whether an Arrow type is one of another package, which PyArrow would take for what it is stored as."""
+    kind = kind.value_type if arrow().types.is_dictionary(kind) else kind
+    return isinstance(kind, arrow().BaseExtensionType)
 
 
 def _is_missing(value: object, pandas: Any) -> bool:

@@ -8,7 +8,7 @@ from typing_extensions import override
 from gpbop.parameters import Categorical, Json, Ordinal, Parameter
 from gpbop.scoring.sources.arrow import arrow
 from gpbop.scoring.sources.cells import ABSENT, INVALID, ArrowCells, BadCell, level_of
-from gpbop.scoring.sources.text import readings, scalar
+from gpbop.scoring.sources.text import number, readings, scalar
 
 
 class TextCells(ArrowCells):
@@ -30,7 +30,7 @@ class TextCells(ArrowCells):
         if not value:
             return BadCell(position, ABSENT)
         is_listed = isinstance(parameter, Categorical | Ordinal)
-        return BadCell(position, value if is_listed else scalar(value.strip()))
+        return BadCell(position, value if is_listed else number(value))
 
     @override
     def numbers(self) -> np.ndarray[Any, Any]:
@@ -50,7 +50,7 @@ class TextCells(ArrowCells):
         if not text:
             found = [level_of(parameter, value) for value in ("", None)]
             return set([level for level in found if level != INVALID][:1])
-        values = [text, *readings(text)] if isinstance(parameter, Categorical | Ordinal) else [scalar(text.strip())]
+        values = [text, *readings(text)] if isinstance(parameter, Categorical | Ordinal) else [number(text)]
         return {level_of(parameter, value) for value in values} - {INVALID}
 
 

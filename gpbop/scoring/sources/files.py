@@ -14,8 +14,7 @@ from typing_extensions import override
 from gpbop.errors import explain
 from gpbop.scoring.sources.arrow import arrow
 from gpbop.scoring.sources.base import SourceError
-from gpbop.scoring.sources.cells import arrow_cells
-from gpbop.scoring.sources.containers import Container, Numbers, Part, check_names
+from gpbop.scoring.sources.containers import Container, ExactCells, Numbers, Part, check_names
 from gpbop.scoring.sources.csv_cells import TextCells
 
 BUFFER = 2**20  # bytes of a column of a Parquet file that are read at a time
@@ -62,10 +61,11 @@ class ParquetPart:
             start: Position of the file's first row in the container.
             predicate: A pyarrow Expression, or None.
         """
-        groups = {group.id: group.num_rows for group in self.fragment.row_groups}
-        kept = groups
-        if predicate is not None:
-            kept = {group.id: 0 for group in self.fragment.subset(predicate, self.schema).row_groups}
+        with _explained(self.place):  # the predicate was checked with the types of the first file only
+            groups = {group.id: group.num_rows for group in self.fragment.row_groups}
+            kept = groups
+            if predicate is not None:
+                kept = {group.id: 0 for group in self.fragment.subset(predicate, self.schema).row_groups}
         row = 0
         for number, size in groups.items():
             if number in kept:
@@ -221,8 +221,8 @@ def _numbered(part: ParquetPart, names: Sequence[str], rows: int, predicate: Any
     for batch in part.batches(stored, rows) if predicate is None else part.filtered(stored, rows, predicate):
         if batch.num_rows:
             numbers = np.arange(batch.num_rows)
-            columns = {name: arrow_cells(batch[name]) for name in stored}
-            columns |= {name: arrow_cells(arrow().repeat(part.labels[name], batch.num_rows)) for name in labels}
+            columns = {name: ExactCells(batch[name]) for name in stored}
+            columns |= {name: ExactCells(arrow().repeat(part.labels[name], batch.num_rows)) for name in labels}
             yield Part(place, start + numbers, row + numbers, columns)
             start, row = start + batch.num_rows, row + batch.num_rows
 
@@ -276,7 +276,7 @@ def _explained(place: str) -> Iterator[None]:
     """Turn errors of reading a file into one that names it."""
     try:
         yield
-    except (OSError, arrow().ArrowException) as error:
+    except (OSError, UnicodeDecodeError, arrow().ArrowException) as error:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         advice = "Is it there, whole and of this format? Write it again."
         raise SourceError(explain(f"`{place[1:-1]}`", "be readable", first_line, advice)) from error

@@ -55,9 +55,10 @@ class Grid(Indexed):
         fixed: Values by the name of a parameter: one value, or a list of those it may have (write [[1, 2]] for the one
             value [1, 2]). A config that does not have the parameter stays. Continuous parameters must be fixed.
         constraint: Which configs stay: a function from `m x d` encoded rows to `m` bools on the same device. The
-            others keep no place in a block, but their index.
+            others keep no place in a block, but their index. The rows are a copy of its own.
     Raises:
         SpaceError: If what is left is infinite or has 2**63 configs or more, or a fixed name or value is not valid.
+        SourceError: If the constraint is no function.
 
     Example:
         >>> from gpbop.parameters import Float, Integer
@@ -72,6 +73,7 @@ class Grid(Indexed):
     def __init__(
         self, space: Space, fixed: Mapping[str, Json] | None = None, constraint: Constraint | None = None
     ) -> None:
+        _check_types(space, fixed, constraint)
         kept = {name: _places(space, name, values) for name, values in (fixed or {}).items()}
         self._part = Space(_part(space, kept)) if kept else space
         super().__init__(space, _finite_size(self._part))
@@ -158,8 +160,8 @@ class Grid(Indexed):
     @override
     def configs(self, index: Sequence[int]) -> list[Config]:
         X = self.rows(check_index(index, self.extent))
-        if self._constraint is not None and not bool(self._mask(X).all()):
-            first = int((~self._mask(X)).nonzero()[0])
+        if self._constraint is not None and not bool((mask := self._mask(X)).all()):
+            first = int((~mask).nonzero()[0])
             got = f"{int(index[first])}, which it leaves out"
             raise SourceError(explain("index", "satisfy the constraint", got, "Use indices that `blocks` gave."))
         return self._space.decode(X)
@@ -172,11 +174,21 @@ class Grid(Indexed):
         assert self._constraint is not None, "asked only where there is one"
         if not len(X):  # functions that stack an answer for each row need one
             return torch.ones(0, dtype=torch.bool, device=X.device)
-        mask = self._constraint(X)
+        mask = self._constraint(X.clone())  # which it may change
         if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != (len(X),):
             got = f"{tuple(mask.shape)}, {mask.dtype}" if isinstance(mask, Tensor) else type(mask).__name__
             raise SourceError(explain("constraint", "return one bool a row", got, f"Return a mask of {len(X)} bools."))
         return mask.to(X.device)
+
+
+def _check_types(space: object, fixed: object, constraint: object) -> None:
+    if not isinstance(space, Space):
+        raise SpaceError(explain("space", "be a Space", repr(space), "Write Space({'width': Integer(1, 4)})."))
+    if fixed is not None and not isinstance(fixed, Mapping):
+        raise SpaceError(explain("fixed", "be a dict", repr(fixed), "Write {'rate': [0.1, 0.5]}."))
+    if constraint is not None and not callable(constraint):
+        advice = "Write lambda X: X[:, 0] > 0.5."
+        raise SourceError(explain("constraint", "be a function of encoded rows", repr(constraint), advice))
 
 
 def _second_half(parts: Sequence[_Part]) -> list[_Part]:

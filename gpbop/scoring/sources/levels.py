@@ -17,6 +17,8 @@ UNCERTAIN = -1
 def certain_levels(parameter: Parameter, numbers: Array) -> Array:
     """Return the levels of numbers, UNCERTAIN where rounding might decide, or the number is none of the parameter.
 
+    Floats of fewer than 64 bits are on the level that they are the nearest such number to: 0.10000000149 on 0.1.
+
     Args:
         parameter: A finite parameter.
         numbers: `m` integers or floats.
@@ -25,6 +27,8 @@ def certain_levels(parameter: Parameter, numbers: Array) -> Array:
     """
     if isinstance(parameter, Integer) and isinstance(parameter.placement, Even):
         return _of_integer(parameter, numbers)
+    if isinstance(parameter, Float) and numbers.dtype.kind == "f" and numbers.dtype.itemsize < 8:
+        return _of_short(parameter, numbers)
     if isinstance(parameter, Float) and isinstance(parameter.placement, Even):
         return _of_stepped(parameter, numbers.astype(np.float64))
     return np.full(len(numbers), UNCERTAIN)
@@ -55,3 +59,15 @@ def _of_stepped(parameter: Float, numbers: Array) -> Array:
     levels = np.rint((np.where(is_inside, numbers, low) - low) / step)
     is_certain = is_inside & (np.abs(numbers - (low + levels * step)) <= margin)
     return np.where(is_certain, levels.astype(np.int64), UNCERTAIN)
+
+
+def _of_short(parameter: Float, numbers: Array) -> Array:
+    low, high, step = parameter.low, parameter.high, parameter.step or 1.0
+    gap = float(np.finfo(numbers.dtype).eps) * max(abs(low), abs(high))
+    if not step > 2 * gap:  # two levels may be one number
+        return np.full(len(numbers), UNCERTAIN)
+    wide = np.where(np.isfinite(numbers), numbers, low).astype(np.float64)
+    levels = np.clip(np.rint((wide - low) / step), 0, parameter.count - 1)
+    with np.errstate(over="ignore"):  # of levels beyond float16
+        is_nearest = (low + levels * step).astype(numbers.dtype) == numbers
+    return np.where(np.isfinite(numbers) & is_nearest, levels.astype(np.int64), UNCERTAIN)

@@ -1,6 +1,7 @@
 """Candidates that somebody wrote down: configs in a list, a DataFrame, an Arrow table, Parquet files or a CSV file."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -66,6 +67,8 @@ class Table(Source):
     ) -> None:
         if extras not in ("keep", "forbid"):
             raise SourceError(explain("extras", "be 'keep' or 'forbid'", repr(extras), "Use 'keep' if in doubt."))
+        if columns is not None and (isinstance(columns, str) or not isinstance(columns, Iterable)):
+            raise SourceError(explain("columns", "be a list of names", repr(columns), "Write columns=['price']."))
         self._container = _open(data, filters)
         if self._container.size == 0:
             raise SourceError(explain("data", "hold at least one row", "none", "Add a candidate."))
@@ -222,7 +225,7 @@ def _open(data: Any, filters: Any) -> Container:
 
 
 def _open_path(path: Path, filters: Any) -> Container:
-    if not path.exists():
+    if not os.path.exists(path):  # false where it cannot be told, too
         raise SourceError(explain("path", "exist", repr(str(path)), "Look for a typo."))
     if path.suffix.lower() != ".csv" or path.is_dir():
         return Parquet(path, filters)

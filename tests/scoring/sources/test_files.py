@@ -128,6 +128,16 @@ def test_files_may_differ_in_the_types_and_the_order_of_columns(tmp_path):
     assert [config["n"] for config in Table(tmp_path, SPACE).configs(range(10))] == list(range(10))
 
 
+def test_files_whose_types_do_not_fit_the_filter_are_named(tmp_path):
+    write(tmp_path / "0.parquet", candidates(5))
+    other = candidates(5, 5)
+    texts = other["price"].cast(pa.string())
+    write(tmp_path / "1.parquet", other.set_column(other.schema.get_field_index("price"), "price", texts))
+    table = Table(tmp_path, SPACE, filters=[("price", "<", 3)])
+    with pytest.raises(SourceError, match=r"`1.parquet` must be readable; got .*no kernel matching input types"):
+        list(table.blocks(10))
+
+
 @pytest.mark.parametrize("keep", [0.0, 0.1, 0.5, 0.99])
 def test_a_parquet_file_cut_off_is_named(tmp_path, keep):
     data = write(tmp_path / "t.parquet", candidates(1000)).read_bytes()
@@ -160,6 +170,7 @@ def test_a_parquet_file_with_a_hole_is_named(tmp_path):
         ("n,x,kind,x\n1,0.5,A,0.5\n", "`columns` of 't.csv' must have distinct names; got .*x"),
         ("n,x\n1,0.5\n", "must have a column 'kind'"),
         ("n,x,kind\n1,0.5,\xff\n", "`t.csv` must be readable; got .*UTF"),
+        ("n,x,kind,gr\xf6\xdfe\n1,0.5,A,1\n", "`t.csv` must be readable; got .*utf-8"),
     ],
 )
 def test_a_broken_csv_file_is_named(tmp_path, text, match):

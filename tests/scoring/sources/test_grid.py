@@ -155,6 +155,35 @@ def test_a_constraint_returns_one_bool_a_row(answer):
         list(grid.blocks(3))
 
 
+def test_a_constraint_may_change_its_rows():
+    space = Space({"x": Float(0, 1, step=0.25), "y": Integer(0, 9)})
+
+    def constraint(X):
+        X[:, 0] *= 2
+        return X.mul_(10)[:, 0] > 5
+
+    found = Grid(space, constraint=constraint)
+    expected = Grid(space, constraint=lambda X: X[:, 0] > 0.25)
+    assert same_bits(whole(found, 7).X, whole(expected, 7).X)
+    X = found.rows(torch.arange(50))
+    assert torch.equal(found.unfiltered()[1](X), expected.unfiltered()[1](X))
+    index = whole(expected, 7).index.tolist()
+    assert found.configs(index) == expected.configs(index)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (({"a": 1},), r"`space` must be a Space; got {'a': 1}"),
+        ((NETWORK, [("rate", 0.5)]), r"`fixed` must be a dict; got \[\('rate', 0.5\)\]"),
+        ((HUGE, None, 5), "`constraint` must be a function of encoded rows; got 5"),
+    ],
+)
+def test_arguments_of_other_types_are_named(arguments, match):
+    with pytest.raises((SpaceError, SourceError), match=match):
+        Grid(*arguments)
+
+
 def test_an_index_that_is_not_there_is_named():
     grid = Grid(Space({"x": Float(0, 1, step=0.5)}), constraint=lambda X: X[:, 0] > 0)
     with pytest.raises(SourceError, match=r"must lie in \[0, 3\); got 1 to 3"):

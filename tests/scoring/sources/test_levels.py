@@ -28,6 +28,20 @@ def test_certain_levels_are_those_of_the_parameter(parameter, data):
         assert level in (UNCERTAIN, level_of(parameter, float(number)))
 
 
+@given(stepped_floats(), st.sampled_from([np.float16, np.float32]), st.data())
+def test_short_floats_are_on_the_level_that_they_are_nearest_to(parameter, dtype, data):
+    levels = data.draw(st.lists(st.integers(0, parameter.count - 1), min_size=1))
+    with np.errstate(over="ignore"):
+        numbers = np.array([parameter.value_of(level) for level in levels]).astype(dtype)
+    found = certain_levels(parameter, numbers).tolist()
+    gap = float(np.finfo(dtype).eps) * max(abs(parameter.low), abs(parameter.high))
+    is_fine = parameter.step > 2 * gap
+    expected = [level if is_fine and np.isfinite(x) else UNCERTAIN for level, x in zip(levels, numbers, strict=True)]
+    assert found == expected
+    beside = certain_levels(parameter, np.nextafter(numbers, dtype(np.inf)))
+    assert parameter.step <= 4 * gap or (beside == UNCERTAIN).all()
+
+
 @pytest.mark.parametrize(
     "parameter",
     [

@@ -139,6 +139,9 @@ def test_extras_are_forbidden_or_chosen(tmp_path, container):
         Table(data, SPACE, columns=["prize"])
     with pytest.raises(SourceError, match="'keep' or 'forbid'"):
         Table(data, SPACE, extras="drop")
+    for wrong in (5, "price"):
+        with pytest.raises(SourceError, match=f"`columns` must be a list of names; got {wrong!r}"):
+            Table(data, SPACE, columns=wrong)
 
 
 def test_extras_that_some_configs_lack_are_none():
@@ -194,6 +197,18 @@ def test_numpy_and_unusual_types_are_read():
     assert same_bits(whole(Table(chunked, SPACE), 3).X, expected)
 
 
+def test_float32_columns_hold_the_levels_of_steps():
+    space = Space({"x": Float(0.0, 0.7, step=0.1), "y": Float(0.001, 1.0, step=0.001, log=True)})
+    levels = {"x": [i / 10 for i in range(8)], "y": [i / 1000 for i in range(1, 1000, 130)]}
+    frame = pd.DataFrame({name: np.array(column, dtype=np.float32) for name, column in levels.items()})
+    expected = [dict(zip(levels, row, strict=True)) for row in zip(*levels.values(), strict=True)]
+    for data in (frame, pa.Table.from_pandas(frame)):
+        assert Table(data, space).configs(range(8)) == expected
+    frame.loc[3, "x"] = np.nextafter(np.float32(0.3), np.float32(1))
+    with pytest.raises(SourceError, match=r"`x` in row 3 of the DataFrame must be 0.0 plus a whole number of steps"):
+        list(Table(frame, space).blocks(8))
+
+
 def test_large_integers_keep_every_digit(tmp_path):
     space = Space({"n": Integer(-(2**63), 2**63 - 2**11, step=2**11)})
     numbers = [-(2**63), 2**62 + 2**11, 2**63 - 2**12]
@@ -216,6 +231,27 @@ def test_continuous_text_is_checked_cell_by_cell(tmp_path):
         list(Table(path, Space({"y": Float(0, 1)})).blocks(9))
     with pytest.raises(SourceError, match=r"`y` in row 1 of 't.csv' must lie in \[0.0, 0.15\]; got 0.2"):
         list(Table(path, Space({"y": Float(0, 0.15)})).blocks(2))
+
+
+@pytest.mark.parametrize("sign", ["", "+", "-"])
+def test_decimals_of_csv_are_read_the_same_by_every_parameter(tmp_path, sign):
+    path = tmp_path / "t.csv"
+    texts = [sign + text for text in ("1", "1.", "1.0", "01", ".1e1", "1e0", "10.E-1", "0.1E+1 ")]
+    path.write_text("a,b,c,d\n" + "".join(f"{text},{text},{text},{text}\n" for text in texts))
+    space = Space({"a": Integer(-2, 2), "b": Float(-2, 2, step=0.5), "c": Float(-2, 2), "d": Integer(-8, 1, step=3)})
+    if sign == "-":
+        space = Space({name: space.parameters[name] for name in "abc"})
+    number = float(sign + "1")
+    assert Table(path, space).configs(range(8)) == [dict.fromkeys(space.names, number)] * 8
+
+
+@pytest.mark.parametrize("text", ["1_0", "0x1", "1 0", "--1", "1e", ".", "\uff11", "1f", "true", "nan", "inf", "1e999"])
+@pytest.mark.parametrize("parameter", [Integer(0, 99), Float(0, 99, step=1.0), Float(0, 99)])
+def test_what_is_no_decimal_is_refused_by_every_parameter(tmp_path, text, parameter):
+    path = tmp_path / "t.csv"
+    path.write_text(f"a\n1\n{text}\n")
+    with pytest.raises(SourceError, match=r"`a` in row 1 of 't.csv' must"):
+        list(Table(path, Space({"a": parameter})).blocks(9))
 
 
 def test_csv_of_other_writers_reads_the_same(tmp_path):
