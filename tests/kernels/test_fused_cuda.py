@@ -55,7 +55,7 @@ def kernels() -> Iterator[Interpreted]:
 
 
 @pytest.mark.parametrize("name", FORMS)
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_equal_to_the_reference_within_the_stated_roundings(
     kernels: Interpreted, name: str, data: st.DataObject

@@ -75,18 +75,18 @@ def test_updated_variances_stay_within_their_error(noise: float) -> None:
 @pytest.mark.parametrize("name", BELIEVED)
 def test_a_lazy_queue_is_an_eager_one(name: str) -> None:
     """Candidates that are looked at late, or again after a while, have what those have that always were up to date."""
-    gp, X = process(SPACE, 30), points(400)
+    gp, X = process(SPACE, 30), points(150)
     lazy, eager = queue_of(gp, name, X), queue_of(gp, name, X)
     with mock.patch.object(queue, "FIRST", 3):
-        for _ in range(30):
+        for _ in range(20):
             eager._refreshed(torch.arange(len(X)))
             place, value = lazy.best()
             assert (place, value) == eager.best()
             lazy.believe(place)
             eager.believe(place)
-    assert lazy._taken <= eager._taken == 400
-    lazy._refreshed(torch.arange(400))
-    eager._refreshed(torch.arange(400))
+    assert lazy._taken <= eager._taken == 150
+    lazy._refreshed(torch.arange(150))
+    eager._refreshed(torch.arange(150))
     torch.testing.assert_close(lazy._variance[lazy._slot], eager._variance[eager._slot], rtol=1e-8, atol=1e-12)
 
 
