@@ -61,9 +61,11 @@ class Question:
         if self.direction not in ("minimize", "maximize"):
             rule, advice = "be 'minimize' or 'maximize'", "Choose one of the two."
             raise ArgumentError(explain("direction", rule, repr(self.direction), advice))
-        if self.best_f is not None and not math.isfinite(self.best_f):
+        best_f = plain(self.best_f)
+        is_number = isinstance(best_f, int | float) and not isinstance(best_f, bool) and math.isfinite(best_f)
+        if best_f is not None and not is_number:
             advice = "Leave it out for the best observed value."
-            raise ArgumentError(explain("best_f", "be finite", repr(self.best_f), advice))
+            raise ArgumentError(explain("best_f", "be a finite number", repr(self.best_f), advice))
         check_beta(self.beta)
 
     @property

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gpbop.acquisition import Direction, Question
 from gpbop.device import resolve_device
-from gpbop.errors import AcquisitionError, ShapeError, SpaceError, explain
+from gpbop.errors import AcquisitionError, ArgumentError, ShapeError, SpaceError, explain
 from gpbop.parameters.choices import plain
 from gpbop.scoring.memory import default_block_rows, free_bytes
 from gpbop.scoring.search import Search
@@ -72,6 +72,9 @@ class Job:
         block_rows = None if block_rows is None else check_positive("block_rows", block_rows)
         threads = None if threads is None else check_positive("threads", threads)
         seed = check_count("seed", seed, "Use seed=0.", least=0, most=LARGEST_SEED)
+        if skip_observed is not None and not isinstance(plain(skip_observed), bool):
+            advice = "Leave it out if in doubt."
+            raise ArgumentError(explain("skip_observed", "be True, False or None", repr(skip_observed), advice))
         first, *others = [device] if isinstance(device, str | torch.device) else list(device) or ["auto"]
         gp = gp if first == "auto" else gp.to(resolve_device(first))
         devices = tuple(map(resolve_device, others))

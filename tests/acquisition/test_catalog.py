@@ -285,7 +285,7 @@ def test_the_incumbent_of_repeated_points_is_their_mean() -> None:
 def test_bad_questions(gp: GaussianProcess) -> None:
     with pytest.raises(ArgumentError, match="`direction` must be 'minimize' or 'maximize'; got 'min'"):
         Question(gp, "min")  # type: ignore[arg-type]
-    with pytest.raises(ArgumentError, match="`best_f` must be finite; got nan"):
+    with pytest.raises(ArgumentError, match="`best_f` must be a finite number; got nan"):
         Question(gp, best_f=math.nan)
 
 

@@ -169,7 +169,9 @@ def test_pending_points_in_float32_are_what_they_are_in_float64() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("beta", value) for value in (-1.0, torch.nan, torch.inf, "1", None, True)]
-    + [("seed", value) for value in (-1, 1.5, 2**64, "1", None, True)],
+    + [("seed", value) for value in (-1, 1.5, 2**64, "1", None, True)]
+    + [("best_f", value) for value in (torch.nan, torch.inf, "1", True)]
+    + [("skip_observed", value) for value in ("no", 1, 0.0)],
 )
 def test_arguments_that_are_none_are_named(name: str, value: Any) -> None:
     for acquisition in SCORED:
