@@ -18,13 +18,13 @@ def check_place(option: str, path: Path, suffixes: tuple[str, ...], others: Mapp
     Args:
         option: What names the file.
         path: The file.
-        suffixes: How its name may end.
+        suffixes: How its name may end; anyhow if empty.
         others: The other files and folders of the command, by what names them.
     Raises:
         ArgumentError: If it is not so.
     """
-    if path.suffix.lower() not in suffixes or not os.path.isdir(path.parent):
-        rule = f"end in {' or '.join(suffixes)}, in a folder that exists"
+    if (suffixes and path.suffix.lower() not in suffixes) or not os.path.isdir(path.parent):
+        rule = f"end in {' or '.join(suffixes)}, in a folder that exists" if suffixes else "be in a folder that exists"
         raise ArgumentError(explain(option, rule, repr(str(path)), "Give another place."))
     for name, other in others.items():
         if other is not None and _would_replace(path, other):

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gpbop.cli.options import Device
+from gpbop.cli.places import check_place
 from gpbop.errors import ArgumentError, explain
 from gpbop.optimizer import Optimizer
 
@@ -17,6 +18,7 @@ def report(
     device: Annotated[Device, typer.Option(help="Where to compute; auto takes CUDA where it pays.")] = Device.auto,
 ) -> None:
     """Tell a saved search as one HTML page that opens in any browser, offline."""
+    check_place("--out", out, (), {"state": state})
     from gpbop.report import write  # matplotlib takes a while, and no other command of this one needs it
 
     try:

@@ -47,7 +47,7 @@ def test_the_page_has_a_name_if_none_is_given(optimizer, tmp_path, monkeypatch, 
         (["nothing.json"], "gpbop: `state` must be a file that can be read; got 'nothing.json'. Give a file that"),
         (["."], "gpbop: `state` must be a file that can be read; got '.'"),
         (["broken.json"], "gpbop: `path` must hold a whole JSON state; got 'broken.json'"),
-        (["search.json", "--out", "none/page.html"], "gpbop: `path` must name a file in a folder that exists"),
+        (["search.json", "--out", "none/page.html"], "gpbop: `--out` must be in a folder that exists"),
         (["search.json", "--device", "abacus"], "--device"),
         (["empty.json"], "gpbop: `optimizer` must have a trial to report; got 0 trials."),
     ],
@@ -60,3 +60,11 @@ def test_mistakes_are_told_without_a_traceback(optimizer, tmp_path, monkeypatch,
     assert words in err
     assert "Traceback" not in err
     assert not list(tmp_path.glob("*.html"))
+
+
+def test_the_page_does_not_replace_the_search(optimizer, tmp_path, monkeypatch, capsys):
+    before = (tmp_path / "search.json").read_bytes()
+    code, _, err = run(monkeypatch, capsys, "search.json", "--out", "search.json")
+    assert code == 2
+    assert "`--out` must be a file of its own; got 'search.json', which is `state`" in err
+    assert (tmp_path / "search.json").read_bytes() == before
