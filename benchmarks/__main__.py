@@ -25,6 +25,12 @@ than ten minutes, and says at its end how long it took. All with `python -m benc
 
 then, for the CPU of the same machine beside it, `python -m benchmarks run crossover --size full --device cpu`; at last
 `python -m benchmarks plot` and `python -m benchmarks table`.
+
+Rows are written case by case, so a run that is cut off keeps what it had. Where time is short, what tells most comes
+first: `python -m pytest tests/test_cuda.py`, then `crossover`, `grids`, and these of `scoring` and of `exactness`:
+
+    scoring --only source=scattered n=1000 k=100 noise=0.1
+    exactness --only noise=1e-06
 """
 
 import argparse
