@@ -43,6 +43,11 @@ def _would_replace(path: Path, other: Path) -> bool:
     """Return whether writing to `path` changes the file `other`, or what is read from the folder `other`."""
     target, taken = os.path.realpath(path), os.path.realpath(other)
     if not os.path.isdir(other):
-        return target == taken or (os.path.exists(path) and os.path.exists(other) and path.samefile(other))
+        return target == taken
     beside = os.path.join(os.path.realpath(path.parent), path.name)  # a link in the folder to a file that is not
-    return path.suffix.lower() == ".parquet" and any(Path(taken) in Path(place).parents for place in (target, beside))
+    return path.suffix.lower() == ".parquet" and any(_is_read(Path(place), Path(taken)) for place in (target, beside))
+
+
+def _is_read(place: Path, folder: Path) -> bool:
+    """Return whether a file is among those that are read of a folder, which are not hidden."""
+    return folder in place.parents and not any(part[0] in "._" for part in place.relative_to(folder).parts)

@@ -45,7 +45,9 @@ def score(
     fix: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE: fix a parameter of the grid; VALUE may be a JSON list.")
     ] = None,
-    objective: Annotated[str | None, typer.Option(help="Column of values; by default the only other one.")] = None,
+    objective: Annotated[
+        str | None, typer.Option(help="Column of values, which are numbers; by default the only other one.")
+    ] = None,
     acquisition: Annotated[str, typer.Option(help="One of " + ", ".join(SCORED) + ".")] = "ei",
     direction: Annotated[Direction, typer.Option(help="Which values are better.")] = Direction.minimize,
     beta: Annotated[float, typer.Option(min=0.0, help="Weight of the variance in ucb.")] = UCB_BETA,
@@ -178,7 +180,7 @@ def _report(console: Console, top: Top, out: Path | None) -> None:
         top.save(out)
         console.print(f"{len(top)} candidates written to {out}", markup=False, soft_wrap=True)
     if not top.certificate.is_complete:
-        console.print(f"Stopped: these are the best of the first {top.certificate.candidates} only.")
+        console.print(f"Stopped after {top.certificate.candidates:,} candidates: others may be better.")
         raise typer.Exit(STOPPED)
 
 

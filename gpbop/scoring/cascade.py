@@ -20,7 +20,7 @@ from gpbop.scoring.early import EarlyStages
 from gpbop.scoring.fused_screening import FusedScreen
 from gpbop.scoring.held import Counts, Held
 from gpbop.scoring.later import LaterStages
-from gpbop.scoring.memory import BLOCK_ROWS, STRIP_PART
+from gpbop.scoring.memory import BLOCK_ROWS, STRIP_PART, is_out_of_memory
 from gpbop.scoring.partial import squared_norm
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.queue import Queue
@@ -130,18 +130,20 @@ class Cascade:
         """Go over to float64 where the first stage leaves so much in float32 that the later ones take longer."""
         left = self._later.counts.entered[0] - self._later.counts.settled[0]
         if self.first.dtype == torch.float32 and self.candidates >= JUDGED and left > MOST_LEFT * self.candidates:
-            self.first = screen_of(self.criterion, self._projection, self.first.r, torch.float64, True)
+            try:
+                self.first = screen_of(self.criterion, self._projection, self.first.r, torch.float64, True)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise  # else it stays, for the block that was passed is counted
 
     def _here(self, work: Block | Strip) -> Block | Strip:
         """Move candidates to the device; strips that follow each other go on sharing their second halves there."""
-        moved = work.to(self.device)
-        if isinstance(work, Strip) and isinstance(moved, Strip) and work.device != self.device:
+        if isinstance(work, Strip):
             source, second = self._second
             if source is not work.X_second:
-                self._second = work.X_second, moved.X_second
-            else:
-                moved = replace(moved, X_second=second)
-        return moved
+                source, second = self._second = work.X_second, work.X_second.to(self.device)
+            work = replace(work, X_second=second)
+        return work.to(self.device)
 
     def _parts(self, work: Block | Strip, pool: Pool | Sieve, counts: Counts) -> Iterator[Block | Strip]:
         """Return what is left of a strip when its cells were looked at; a block as it is."""

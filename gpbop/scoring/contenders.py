@@ -93,10 +93,7 @@ class Sieve:
     def _trim(self) -> Held:
         held = Held.joined(self._held)
         # A block that is begun again, in halves for want of memory, may bring what is already there.
-        order = held.places.argsort(stable=True)
-        is_first = torch.ones_like(order, dtype=torch.bool)
-        is_first[1:] = held.places[order[1:]] != held.places[order[:-1]]
-        held = held.take(order[is_first])
+        held = held.take(_distinct(held.places))
         held = held.reaching(self.threshold)
         if len(held) > self._most:
             order = held.upper.argsort(descending=True)
@@ -144,6 +141,7 @@ class Pool:
             new = new.take(~torch.isin(new.index, self._without))
         with self._lock:
             # A block that is begun again, in halves for want of memory, may bring what is already there.
+            new = new.take(_distinct(new.index))
             new = new.take((new.high >= self.threshold) & ~torch.isin(new.index, self._held.index))
             self._held = Contenders.joined([self._held, new])
             if len(self._held) >= self.k:
@@ -157,7 +155,7 @@ class Pool:
         return len(self._held) > 0
 
     def best(self) -> tuple[Contenders, Tensor]:
-        """Return the best k in order: by value, then by index; and their values, of equal rows the same."""
+        """Return the best k in order, by value, then by index; and their values, whose last digits are those of all."""
         with self._lock:
             self._settle()
             held = self._held
@@ -209,3 +207,11 @@ class Pool:
             of_rows[row] = self._values(rows[row : row + 1])[0]
         held.low[open_] = held.high[open_] = of_rows[inverse[open_]]
         return torch.where(differ, held.low, 0.0)
+
+
+def _distinct(places: Tensor) -> Tensor:
+    """Return where each position comes for the first time, in the order of positions."""
+    order = places.argsort(stable=True)
+    is_first = torch.ones_like(order, dtype=torch.bool)
+    is_first[1:] = places[order[1:]] != places[order[:-1]]
+    return order[is_first]

@@ -24,6 +24,7 @@ from gpbop.surrogate import GaussianProcess
 # Blocks that are timed: some for each thread, so that all are at work.
 BLOCKS_PER_THREAD, LEAST_BLOCKS = 2, 3
 LONG = 2.0  # seconds; where the first block takes longer, others are not timed
+WARM = 512  # candidates of a block that is passed before any is timed
 # Strips that are left out between two that are timed, at most: making one to leave it out takes time, too.
 MOST_SKIPPED = 64
 
@@ -112,9 +113,9 @@ def plan(
     is_lazy = acquisition not in ("pi", "thompson")
     wanted = (max(QUEUE_SHARE * k, LEAST_QUEUE) if is_lazy else 1) if batch else k
     # What is done once in a process, such as compiling kernels, is done now.
+    _timed(replace(job, block_rows=min(job.block_rows, WARM)), 1, wanted)
     short, few = long, many = _timed(job, 1, wanted)
     if long < LONG:
-        short, few = _timed(job, 1, wanted)
         long, many = _timed(job, 1 + max(LEAST_BLOCKS, BLOCKS_PER_THREAD * job.threads), wanted)
     each = (long - short) / (many - few) if many > few and long > short else long / max(many, 1)
     passes = k if batch and not is_lazy else 1

@@ -92,7 +92,7 @@ class Search:
         certificate = self._through(source, works, pool)
         if certificate.is_complete and keep is not None and not pool.is_filled:
             next(self.source.blocks(self.block_rows), None)  # a source that is empty may have something to say
-        with one_core(), torch.no_grad():
+        with enough(question.gp.device), one_core(), torch.no_grad():
             best, values = pool.best()
         return Found(best.index, best.X, values, certificate)
 
@@ -122,8 +122,8 @@ class Search:
         room = queue_room(device) // (8 * (d + 2 * means + 2))  # X, means and their errors, place and bound
         sieve = Sieve(threshold, max(1, room), d, means, device, without)
         certificate = self._through(source, works, sieve)
-        contenders, threshold = sieve.contenders()
         with enough(device), one_core(), torch.no_grad():
+            contenders, threshold = sieve.contenders()
             try:
                 queue = works[0].queue(contenders, threshold, most, self.threads)
             except KeyboardInterrupt:  # what the pass found is still there

@@ -34,7 +34,7 @@ class Certificate:
     """How the best were found.
 
     Attributes:
-        candidates: Number of candidates that were looked at.
+        candidates: Number of candidates that were passed; some of a source may be looked at beforehand.
         stages: What was computed for how many of them, in order; the last one is the dense value.
         dense_share: Multiplications done, as a share of those of dense scoring.
         is_complete: Whether the whole source was looked at. Only then are the best proven to be the best.

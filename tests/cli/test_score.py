@@ -234,7 +234,7 @@ def test_ctrl_c_prints_the_best_so_far_and_says_so(folder: Path, monkeypatch: An
     monkeypatch.setattr(sys.modules["gpbop.cli.score"], "score_candidates", lambda *_, **__: stopped)
     code, out, _ = run(monkeypatch, capsys, f"candidates.parquet {COMMON} --out top.csv --all scores.parquet")
     assert code == 130
-    assert out.splitlines()[-1] == "Stopped: these are the best of the first 64 only."
+    assert out.splitlines()[-1] == "Stopped after 64 candidates: others may be better."
     assert (folder / "top.csv").exists()
     assert not (folder / "scores.parquet").exists()
 
@@ -298,3 +298,16 @@ def test_the_grid_of_the_readme(folder: Path, monkeypatch: Any, capsys: Any) -> 
     code, out, err = run(monkeypatch, capsys, line.partition("score ")[2].replace("cuda", "cpu"))
     assert (code, err) == (0, "")
     assert out.startswith(f"{61 * 2 * 6} candidates on cpu")
+
+
+@pytest.mark.parametrize("place", ["_top.parquet", "_out/top.parquet", ".hidden/top.parquet", "top.csv"])
+def test_what_no_folder_is_read_for_may_be_written_there(
+    folder: Path, monkeypatch: Any, capsys: Any, place: str
+) -> None:
+    whole = folder / "parts"
+    (whole / place).parent.mkdir(parents=True)
+    (whole / "a.parquet").write_bytes((folder / "candidates.parquet").read_bytes())
+    code, out, _ = run(monkeypatch, capsys, f"parts {COMMON} --top 3 --out parts/{place}")
+    assert code == 0
+    assert f"3 candidates written to parts/{place}" in out
+    assert Table(whole, SPACE).size == Table(folder / "candidates.parquet", SPACE).size

@@ -103,3 +103,14 @@ def test_equal_rows_are_in_order_without_a_value_of_each() -> None:
     assert best.index.tolist() == [1, 3, 5]
     assert found.tolist() == [1.0, 1.0, 1.0]
     assert asked == [1]
+
+
+def test_a_candidate_that_comes_twice_at_once_counts_once() -> None:
+    """As where a block waited for the later stages, and came again for want of memory."""
+    pool = Pool(2, 1, lambda X: -X[:, 0], CPU)
+    index = torch.tensor([5, 5, 1])
+    values = torch.tensor([3.0, 3.0, 2.0], dtype=torch.float64)
+    pool.add(Contenders(index, -values.unsqueeze(1), values, values))
+    assert pool.threshold == 2.0
+    best, found = pool.best()
+    assert (best.index.tolist(), found.tolist()) == ([5, 1], [3.0, 2.0])

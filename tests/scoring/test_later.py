@@ -95,3 +95,18 @@ def test_ctrl_c_at_the_end() -> None:
     with late, failing(KeyboardInterrupt, lambda calls, held: True):
         top = score(GP, InMemory(SPACE, X), k=20, block_rows=100, skip_observed=False, threads=1)
     assert not top.certificate.is_complete
+
+
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_a_block_that_waits_already_when_memory_runs_out_counts_once(call: int) -> None:
+    go_on, calls = LaterStages.go_on, list[int]()
+
+    def scarce(self: LaterStages, *rest: Any) -> None:
+        calls.append(len(calls))
+        if len(calls) == call:
+            raise torch.OutOfMemoryError("not enough")
+        go_on(self, *rest)
+
+    with mock.patch.object(LaterStages, "go_on", scarce):
+        assert found(threads=1).indices == ORDER[:20]
+    assert len(calls) > call

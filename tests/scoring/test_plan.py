@@ -45,7 +45,7 @@ def test_where_the_first_block_takes_long_no_other_is_timed(monkeypatch: pytest.
     clock = Clock(monkeypatch)
     monkeypatch.setattr(sys.modules[MODULE], "LONG", 11.0)
     found = plan(process(SPACE, 20), Sample(SPACE, 100_000), threads=1, block_rows=2000)
-    assert clock.passes == [2000]
+    assert clock.passes == [512, 2000]
     assert found.seconds == pytest.approx(12.0 * 50.0)
 
 
@@ -98,7 +98,7 @@ def test_what_is_timed_are_the_candidates_that_are_passed() -> None:
 def test_small_sources_are_passed_whole_and_only_once_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     found = plan(process(SPACE, 20), Sample(SPACE, 900), threads=1, block_rows=1000)
-    assert clock.passes == [900] * 3
+    assert clock.passes == [512, 900, 900]
     assert found.candidates == 900
 
 
