@@ -9,7 +9,7 @@ TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-5}
 
 # No deadline, as the first call of a torch operation is slow; the same examples on every run, so that a gate never
 # flickers.
-settings.register_profile("gpbop", deadline=None, derandomize=True, max_examples=25)
+settings.register_profile("gpbop", deadline=None, derandomize=True, max_examples=20)
 settings.load_profile("gpbop")
 
 
