@@ -38,7 +38,8 @@ def score(
 
     The answer is exact: the same candidates in the same order, ties by index, as computing `gp.factor.moments` and the
     acquisition function in float64 for one candidate after the other. It does not depend on blocks, threads or their
-    timing. Most candidates are ruled out by an upper bound of their value; the certificate counts them.
+    timing. Most candidates are ruled out by an upper bound of their value; the certificate counts them. The values that
+    come with the best are computed side by side, so their last digits may depend on `k`; the order does not.
 
     `thompson` draws one function from an approximate posterior (`gpbop.surrogate.sample_path`) and computes it densely;
     the best of that draw are exact.
