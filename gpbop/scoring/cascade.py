@@ -15,7 +15,7 @@ from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.contenders import Pool, Sieve
 from gpbop.scoring.criteria import Criterion
-from gpbop.scoring.descent import Descent
+from gpbop.scoring.descent import Costs, Descent
 from gpbop.scoring.early import EarlyStages
 from gpbop.scoring.fused_screening import FusedScreen
 from gpbop.scoring.held import Counts, Held
@@ -74,19 +74,25 @@ class Cascade:
         self._later = LaterStages(self._judge, self.first, self._projection, later)
         self._early = EarlyStages(criterion, self._projection, self.first)
         # Strips and scattered candidates, which may be what cells leave of strips, take different paths.
-        self._trials = {kind: StageTrial(self._judge, self._early, self._early.costs) for kind in (Strip, Block)}
+        self._trials = {kind: StageTrial(self._judge, self._early) for kind in (Strip, Block)}
         square = squared_norm(factor, criterion.dense.rho) if criterion.needs_mean else 0.0
         self._descent = Descent(self._judge, max(square, 0.0) ** 0.5)
         self._second: tuple[torch.Tensor | None, torch.Tensor] = None, factor.L[:0]
-        self.candidates, self._nodes = 0, 0
+        self.candidates, self._on_nodes = 0, 0.0
         # Cells and early stages.
-        self._counts = Counts.of(1 + len(self._early.costs))
+        self._counts = Counts.of(1 + len(self._early))
         self._lock = Lock()
 
     @property
     def takes_strips(self) -> bool:
         """Whether strips cost less than their candidates do, and no more memory than the sums of some of them."""
         return isinstance(self.first, FusedScreen)
+
+    def upper(self, X: torch.Tensor) -> torch.Tensor:
+        """Bound the values of `m x d` candidates from above, by the first stage."""
+        order, bounds = self.first(X, Workspace())
+        upper = self._judge.upper(bounds)
+        return torch.empty_like(upper).index_copy_(0, order, upper)
 
     def process(self, work: Block | Strip, pool: Pool | Sieve, workspace: Workspace) -> None:
         """Pass one block through all stages; what is left is in the pool, or waits until `finish`."""
@@ -132,6 +138,7 @@ class Cascade:
         if self.first.dtype == torch.float32 and self.candidates >= JUDGED and left > MOST_LEFT * self.candidates:
             try:
                 self.first = screen_of(self.criterion, self._projection, self.first.r, torch.float64, True)
+                self._early.first = self.first
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise  # else it stays, for the block that was passed is counted
@@ -153,18 +160,19 @@ class Cascade:
             yield from work.within(STRIP_PART[self.device.type])
         else:
             assert isinstance(self.first, FusedScreen), "nothing else takes strips"
-            costs = (self._trials[kind].cost for kind in (Strip, Block))
-            left = self._descent(work, self.first, pool.threshold, *costs)
+            ratio = self._early.scattered
+            costs = Costs(self._trials[Strip].cost, ratio * self._trials[Block].cost, ratio)
+            left = self._descent(work, self.first, pool.threshold, costs)
             if left.nodes:
                 counts.count(0, len(work), len(left.strip) if left.places is None else len(left.places))
                 with self._lock:
-                    self._nodes += left.nodes
+                    self._on_nodes += left.multiplications
             if left.places is None:
                 yield from left.strip.within(STRIP_PART[self.device.type])
                 return
             rows = BLOCK_ROWS[self.device.type]
             for start in range(0, len(left.places), rows):
-                yield left.before.take(left.places[start : start + rows])
+                yield work.take(left.places[start : start + rows])
 
     def _narrowed(self, work: Block | Strip, pool: Pool | Sieve, counts: Counts) -> Block | Strip:
         """Return what the early stages leave."""
@@ -213,5 +221,5 @@ class Cascade:
         first = self.first.multiplications()
         costs = [*self._early.multiplications, first, *self._later.multiplications, dense]
         counts = [*self._counts.entered[1:], *self._later.counts.entered]
-        done = first * self._nodes + sum(cost * count for cost, count in zip(costs, counts, strict=True))
+        done = self._on_nodes + sum(cost * count for cost, count in zip(costs, counts, strict=True))
         return done / (dense * max(self.candidates, 1))

@@ -11,42 +11,89 @@ weights are convex, I mu is at most the largest mu(c), and sd I f at most the la
 else is equal, so P is that of the profile in one dimension; for several the triangle inequality adds them up.
 |mu|_k is that of `gpbop.scoring.partial.squared_norm`; the constant mean cancels.
 
+A cell of a strip is a cell of its first halves with one of its second halves: its corners are all pairs of theirs, and
+P is the sum of both.
+
 Notation:
     stride      of an axis: how many levels its cells are wide; every stride-th level and the last one is a node
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from gpbop.kernels.continuous import Smoothness
 from gpbop.kernels.fused import SCALES, profile
 from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.screening import Bounds
-from gpbop.scoring.sources.blocks import Strip
+from gpbop.scoring.sources.blocks import Axes, Strip
 from gpbop.surrogate.factor import Factor
 
 # What rounding may make of a residual variance of the profile, as a share of 1.
 RESIDUAL_ERROR = 1e-14
 
 
+class Powers:
+    """Bounds of P between the nodes of one axis, in standardised units; each is computed once.
+
+    Args:
+        factor: The factorised process.
+    """
+
+    def __init__(self, factor: Factor) -> None:
+        form, theta = factor.form, factor.theta.cpu()  # some dozens of numbers: no work for a GPU
+        self._columns = form.columns.numeric
+        self._smoothness: Smoothness = form.smoothness
+        self._inverse = theta[form.layout.numeric].neg().exp() * SCALES[form.smoothness]
+        share = (
+            sum(float(part) for part in form.weights(theta.unsqueeze(0)))
+            if form.has_numeric and form.has_categorical
+            else 1.0
+        )
+        self._scale = float(factor.outputscale) * share
+        self._known: dict[tuple[int, int, bytes], float] = {}
+
+    def __call__(self, levels: Tensor, column: int, stride: int) -> float:
+        """Return the bound for an axis of so many levels, the ascending values of a column, on the CPU."""
+        if stride == 1:
+            return 0.0
+        key = column, stride, levels.numpy().tobytes()
+        if key not in self._known:
+            self._known[key] = self._bound(levels, column, _nodes(len(levels), stride))
+        return self._known[key]
+
+    def _bound(self, levels: Tensor, column: int, nodes: Sequence[int]) -> float:
+        u = levels * self._inverse[self._columns.index(column)]
+        ends = torch.tensor(nodes)
+        cell = (torch.searchsorted(ends, torch.arange(len(u)), right=True) - 1).clamp_max(len(nodes) - 2)
+        low, high = u[ends[cell]], u[ends[cell + 1]]
+        w = (high - u) / (high - low)
+
+        def k(difference: Tensor) -> Tensor:
+            return profile(difference.square(), self._smoothness)
+
+        own = 1.0 + w.square() + (1.0 - w).square() + 2.0 * w * (1.0 - w) * k(high - low)
+        residual = own - 2.0 * w * k(u - low) - 2.0 * (1.0 - w) * k(high - u)
+        return (1.0 + 1e-9) * math.sqrt(self._scale * (float(residual.max()) + RESIDUAL_ERROR))
+
+
 @dataclass(frozen=True)
 class Cells:
-    """The cells of the second halves of strips.
+    """The cells of one half of strips.
 
     Attributes:
-        nodes: Places of the `q'` nodes among the second halves.
-        index: What they add to the index.
-        X: `q' x d` rows of the nodes.
-        shape: Number of nodes along each axis; their product is q'.
+        nodes: Places of the `t` nodes among the halves.
+        index: Their positions.
+        X: `t x d` rows of the nodes.
+        shape: Number of nodes along each axis; their product is t.
         pooled: The axes whose cells have two nodes.
+        cell: The cell of each half.
         power: Bound of P, in standardised units.
-        norm: Bound of |mu|_k.
-        order: The `q` second halves, cell by cell.
-        starts: Where each cell begins in `order`.
-        counts: How many second halves each cell has.
     """
 
     nodes: Tensor
@@ -54,92 +101,153 @@ class Cells:
     X: Tensor
     shape: tuple[int, ...]
     pooled: tuple[int, ...]
+    cell: Tensor
     power: float
-    norm: float
-    order: Tensor
-    starts: Tensor
-    counts: Tensor
 
     @staticmethod
-    def of(strip: Strip, factor: Factor, norm: float, strides: Sequence[int]) -> "Cells":
-        """Build the cells of a strip with axes; `norm` bounds |mu|_k."""
-        device = strip.X_second.device
-        sizes = [size for size, _ in strip.axes]
-        levels = [torch.arange(size, device=device) for size in sizes]
-        along = [_nodes(size, stride) for size, stride in zip(sizes, strides, strict=True)]
+    def of(index: Tensor, X: Tensor, axes: Axes, strides: Sequence[int], powers: Powers) -> "Cells":
+        """Build the cells of halves; without axes each is a cell."""
+        if not axes:
+            axes, strides = ((len(index), None),), (1,)
+        device = X.device
+        along = [_nodes(size, stride) for (size, _), stride in zip(axes, strides, strict=True)]
         # The last level belongs to the last cell, which may have no other level of its own.
         numbers = [
             (level // stride).clamp_max(max(len(nodes) - 2, 0)) if stride > 1 else level
-            for level, nodes, stride in zip(levels, along, strides, strict=True)
+            for level, nodes, stride in zip(
+                (torch.arange(size, device=device) for size, _ in axes), along, strides, strict=True
+            )
         ]
-        cell = _mixed(
-            numbers, [max(len(nodes) - (stride > 1), 1) for nodes, stride in zip(along, strides, strict=True)]
+        counts = [max(len(nodes) - (stride > 1), 1) for nodes, stride in zip(along, strides, strict=True)]
+        nodes = _mixed([torch.tensor(nodes, device=device) for nodes in along], [size for size, _ in axes])
+        power = sum(
+            powers(levels, column, stride)
+            for (levels, column), stride in zip(levels_of(X, axes), strides, strict=True)
+            if column is not None
         )
-        counts = torch.bincount(cell)
-        nodes = _mixed([torch.tensor(nodes, device=device) for nodes in along], sizes)
-        return Cells(
-            nodes,
-            strip.index_second[nodes],
-            strip.X_second[nodes],
-            tuple(map(len, along)),
-            tuple(axis for axis, stride in enumerate(strides) if stride > 1),
-            sum(_power(strip, factor, axis, nodes) for axis, nodes in enumerate(along) if strides[axis] > 1),
-            norm,
-            cell.argsort(stable=True),
-            counts.cumsum(0) - counts,
-            counts,
-        )
+        pooled = tuple(axis for axis, stride in enumerate(strides) if stride > 1)
+        shape = tuple(map(len, along))
+        return Cells(nodes, index[nodes], X[nodes], shape, pooled, _mixed(numbers, counts), power)
 
-    def strip(self, strip: Strip) -> Strip:
-        """Return the nodes of a strip with the second halves that the cells were built for."""
-        return replace(strip, index_second=self.index, X_second=self.X, axes=())
+    @cached_property
+    def members(self) -> "Members":
+        """The halves in each cell."""
+        return Members(self.cell.argsort(stable=True), torch.bincount(self.cell))
 
-    def bounds(self, bounds: Bounds, criterion: Criterion) -> Bounds:
-        """Return bounds for the cells of all first halves, from those of the nodes: they hold in the whole cell."""
-        needs_mean = bounds.mean.shape[1] > 0
-        best = criterion.sign * bounds.mean[:, 0] + bounds.delta[:, 0] if needs_mean else bounds.high
-        std = self._largest(bounds.high.clamp_min(0.0).sqrt())
-        high = (std + self.power).square_()
-        if not needs_mean:
-            return Bounds(high.new_empty(len(high), 0), high.new_empty(len(high), 0), high)
-        best = self._largest(best) + self.norm * self.power
-        return Bounds((criterion.sign * best).unsqueeze(1), torch.zeros_like(best).unsqueeze(1), high)
+    def within(self, wider: "Cells") -> "Members":
+        """Return which of these cells have halves in each of some others, which may be wider."""
+        count = len(self.members.counts)
+        pairs = torch.unique(wider.cell * count + self.cell)
+        return Members(pairs % count, torch.bincount(pairs // count, minlength=len(wider.members.counts)))
 
-    def _largest(self, values: Tensor) -> Tensor:
-        """Return the largest value at the corners of each cell."""
-        values = values.reshape(-1, *self.shape)
+    @cached_property
+    def corners(self) -> Tensor:
+        """`c x 2^a` numbers of the nodes at the corners of each cell, of `a` pooled axes."""
+        numbers = torch.arange(len(self.nodes), device=self.nodes.device).view(self.shape)
+        steps = numbers.new_zeros(1)
+        for axis in self.pooled:
+            numbers = numbers.narrow(axis, 0, self.shape[axis] - 1)
+            steps = torch.cat([steps, steps + math.prod(self.shape[axis + 1 :])])
+        return numbers.flatten().unsqueeze(1) + steps
+
+    def largest(self, values: Tensor) -> Tensor:
+        """Return the largest of `rows x t` values at the corners of each cell."""
+        values = values.view(-1, *self.shape)
         for axis in self.pooled:
             size = self.shape[axis]
             values = torch.maximum(values.narrow(axis + 1, 0, size - 1), values.narrow(axis + 1, 1, size - 1))
-        return values.flatten()
+        return values.flatten(1)
 
-    def places(self, cells: Tensor) -> Tensor:
-        """Return the places in the strip of all candidates of some cells."""
-        first, cell = cells // len(self.counts), cells % len(self.counts)
-        counts = self.counts[cell]
+
+class Members(NamedTuple):
+    """What is in each of some cells: `order`, cell by cell, `counts` of them in each."""
+
+    order: Tensor
+    counts: Tensor
+
+    def pairs(self, others: "Members", cells: Tensor, other_cells: Tensor) -> tuple[Tensor, Tensor]:
+        """Return all pairs of what is in one of these cells and what is in one of the others, pair by pair of cells."""
+        across = others.counts[other_cells]
+        counts = self.counts[cells] * across
         ends = counts.cumsum(0)
-        within = torch.arange(int(ends[-1]) if len(ends) else 0, device=cells.device)
-        within = within - (ends - counts).repeat_interleave(counts)
-        second = self.order[self.starts[cell].repeat_interleave(counts) + within]
-        return first.repeat_interleave(counts) * len(self.order) + second
+        at = torch.arange(int(ends[-1]) if len(ends) else 0, device=cells.device)
+        at -= (ends - counts).repeat_interleave(counts)
+        across = across.repeat_interleave(counts)
+        starts = (self.counts.cumsum(0) - self.counts)[cells].repeat_interleave(counts)
+        other_starts = (others.counts.cumsum(0) - others.counts)[other_cells].repeat_interleave(counts)
+        return self.order[starts + at // across], others.order[other_starts + at % across]
 
 
-def strides_within(strip: Strip, factor: Factor, most: float) -> list[int]:
-    """Choose strides along the axes of a strip: wide ones, with P at most `most` in all."""
-    strides = [1 for _ in strip.axes]
-    power = [0.0 for _ in strip.axes]
-    open_ = [axis for axis, (size, column) in enumerate(strip.axes) if column is not None and size > 2]
+@dataclass(frozen=True)
+class Level:
+    """Cells of a strip: those of its first halves with those of its second halves.
+
+    Attributes:
+        first: Cells of the first halves.
+        second: Cells of the second halves.
+        norm: Bound of |mu|_k.
+    """
+
+    first: Cells
+    second: Cells
+    norm: float
+
+    def strip(self, strip: Strip, nodes: Tensor) -> Strip:
+        """Return the nodes of a strip: some of the first halves, by their numbers, with all of the second."""
+        second = self.second
+        return Strip(self.first.index[nodes], second.index, self.first.X[nodes], second.X, strip.is_second)
+
+    def bounds(self, sides: list[Tensor], corners: Iterable[Tensor], criterion: Criterion) -> Bounds:
+        """Return bounds that hold in whole cells.
+
+        Args:
+            sides: What is known somewhere, see `sides_of`.
+            corners: For each corner of a cell, where this is among them, for each of `c` cells.
+            criterion: The acquisition function.
+        """
+        largest: list[Tensor] = []
+        for at in corners:
+            found = [side[at] for side in sides]
+            largest = [torch.maximum(*pair) for pair in zip(largest, found, strict=True)] if largest else found
+        std, *best = largest
+        power = self.first.power + self.second.power
+        high = (std + power).square_()
+        if not best:
+            return Bounds(high.new_empty(len(high), 0), high.new_empty(len(high), 0), high)
+        mean = criterion.sign * (best[0] + self.norm * power).unsqueeze(1)
+        return Bounds(mean, torch.zeros_like(mean), high)
+
+
+def sides_of(bounds: Bounds, criterion: Criterion) -> list[Tensor]:
+    """Return upper bounds of standard deviations and, where it is needed, of the mean of maximised values."""
+    std = bounds.high.clamp_min(0.0).sqrt_()
+    return [std, criterion.sign * bounds.mean[:, 0] + bounds.delta[:, 0]] if bounds.mean.shape[1] else [std]
+
+
+def strides_within(X: Tensor, axes: Axes, powers: Powers, most: float) -> tuple[int, ...]:
+    """Choose strides along the axes of halves: wide ones, with P at most `most` in all."""
+    strides, along = [1 for _ in axes], list(levels_of(X, axes))
+    power = [0.0 for _ in axes]
+    open_ = [axis for axis, (size, column) in enumerate(axes) if column is not None and size > 2]
     while open_:
         # Doubling the width of the cells of any axis spares the same share of nodes: the one that adds least to P.
-        tried = {axis: _power(strip, factor, axis, _nodes(strip.axes[axis][0], 2 * strides[axis])) for axis in open_}
+        tried = {axis: powers(along[axis][0], axes[axis][1] or 0, 2 * strides[axis]) for axis in open_}
         axis = min(open_, key=lambda axis: tried[axis] - power[axis])
         if sum(power) - power[axis] + tried[axis] > most:
             open_.remove(axis)
             continue
         strides[axis], power[axis] = 2 * strides[axis], tried[axis]
-        if strides[axis] >= strip.axes[axis][0] - 1:
+        if strides[axis] >= axes[axis][0] - 1:
             open_.remove(axis)
-    return strides
+    return tuple(strides)
+
+
+def levels_of(X: Tensor, axes: Axes) -> Iterator[tuple[Tensor, int | None]]:
+    """Return the levels of each axis of `p x d` halves on the CPU, and their column; none where it is not numeric."""
+    for number, (size, column) in enumerate(axes):
+        fastest = math.prod(count for count, _ in axes[number + 1 :])
+        places = torch.arange(size, device=X.device) * fastest
+        yield (X[places, column].cpu() if column is not None else X[:0, 0].cpu()), column
 
 
 def _nodes(size: int, stride: int) -> list[int]:
@@ -152,29 +260,3 @@ def _mixed(digits: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
     for digit, size in zip(digits, sizes, strict=True):
         numbers = (numbers.unsqueeze(1) * size + digit).flatten()
     return numbers
-
-
-def _power(strip: Strip, factor: Factor, axis: int, nodes: Sequence[int]) -> float:
-    """Bound P between the nodes of one axis."""
-    form, theta = factor.form, factor.theta
-    size, column = strip.axes[axis]
-    assert column is not None, "only numeric parameters have neighbouring levels"
-    feature = form.columns.numeric.index(column)
-    inverse = theta[form.layout.numeric][feature].neg().exp() * SCALES[form.smoothness]
-    fastest = math.prod(count for count, _ in strip.axes[axis + 1 :])
-    u = strip.X_second[torch.arange(size, device=theta.device) * fastest, column] * inverse
-    ends = torch.tensor(nodes, device=theta.device)
-    cell = (torch.searchsorted(ends, torch.arange(size, device=theta.device), right=True) - 1).clamp_max(len(nodes) - 2)
-    low, high = u[ends[cell]], u[ends[cell + 1]]
-    w = (high - u) / (high - low)
-
-    def k(difference: Tensor) -> Tensor:
-        return profile(difference.square(), form.smoothness)
-
-    own = 1.0 + w.square() + (1.0 - w).square() + 2.0 * w * (1.0 - w) * k(high - low)
-    residual = own - 2.0 * w * k(u - low) - 2.0 * (1.0 - w) * k(high - u)
-    share = 1.0
-    if form.has_categorical:
-        weight, c = (float(part) for part in form.weights(theta.unsqueeze(0)))
-        share = weight + c
-    return (1.0 + 1e-9) * math.sqrt(float(factor.outputscale) * share * (float(residual.max()) + RESIDUAL_ERROR))

@@ -1,30 +1,52 @@
-"""Cells of a strip, level by level: wide cells for all first halves, narrower ones for those that are left.
+"""Cells of a strip, level by level: wide cells at first, narrower ones where those leave something.
 
 A level costs a pass over its nodes. The next one follows while that costs little beside what is left to do, so little
 is lost where it rules nothing out, and nothing has to be foreseen.
 """
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
-from gpbop.scoring.cells import Cells, strides_within
+from gpbop.scoring.cells import Cells, Level, Members, Powers, sides_of, strides_within
 from gpbop.scoring.fused_screening import FusedScreen
 from gpbop.scoring.memory import STRIP_PART
-from gpbop.scoring.sources.blocks import MOST_TABLE, Strip
-from gpbop.scoring.trials import SCATTERED
+from gpbop.scoring.sources.blocks import MOST_TABLE, Axes, Strip
 
 # How much looser than the corners the bounds of a level may be, in standardised units of the mean (or, without a mean,
 # as a share of the threshold).
-LOOSENESS = (2.5, 1.6, 0.8, 0.4, 0.2, 0.1, 0.05)
+LOOSENESS = (2.5, 1.6, 0.8, 0.4, 0.2, 0.1, 0.05, 0.025, 0.0125, 0.006)
 # What a level may cost, as a share of what is left to do without it.
 WORTH_IT = 0.5
+# Cells that are tried before a level that costs so many times as much.
+TRIED, TRIED_FROM = 32, 8
+# For each axis along which cells are wide: nodes of a cell beside those of its neighbours, where some are left here and
+# there.
+OWN_NODES = 1.25
 # First halves under which tables of the nodes take longer than all the rest; covariances of a strip under which its
 # cells do.
 LEAST_FIRSTS = 24
 LEAST_COVARIANCES = 2**22
+
+
+class Costs(NamedTuple):
+    """What a candidate costs, in units of a node in a strip.
+
+    Attributes:
+        whole: In a strip without cells.
+        scattered: By itself, as cells may leave it.
+        node: One by itself that is a node.
+    """
+
+    whole: float
+    scattered: float
+    node: float
 
 
 @dataclass(frozen=True)
@@ -32,16 +54,75 @@ class Left:
     """What cells leave of a strip.
 
     Attributes:
-        strip: The first halves that are left, with all second halves.
-        places: The candidates that are left, in the strip that the last level saw; None: all of `strip`.
-        before: That strip.
-        nodes: Number of nodes that were computed.
+        strip: The first halves that are left, with all second halves; the whole strip where there are `places`.
+        places: The candidates that are left, in the strip; None: all of `strip`.
+        nodes: Number of nodes that were bounded, each time one was.
+        multiplications: What that took.
     """
 
     strip: Strip
     places: Tensor | None
-    before: Strip
-    nodes: int
+    nodes: int = 0
+    multiplications: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Some:
+    """Some cells of a level: each is a cell of the first halves with one of the second."""
+
+    level: Level
+    first: Tensor
+    second: Tensor
+
+    def take(self, which: Tensor | slice) -> "_Some":
+        """Select some of them."""
+        return _Some(self.level, self.first[which], self.second[which])
+
+    @property
+    def corners(self) -> int:
+        """How many corners they have, those of neighbours counted for each."""
+        return len(self.first) * self.level.first.corners.shape[1] * self.level.second.corners.shape[1]
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates are in them."""
+        first, second = self.level.first.members, self.level.second.members
+        return int((first.counts[self.first] * second.counts[self.second]).sum())
+
+    def few(self) -> "_Some":
+        """Return some of them, here and there."""
+        generator = torch.Generator().manual_seed(0)
+        which = torch.randint(len(self.first), (min(TRIED, len(self.first)),), generator=generator)
+        return self.take(which.to(self.first.device))
+
+    @property
+    def own_nodes(self) -> float:
+        """How many nodes they may have, more or less."""
+        return OWN_NODES ** (len(self.level.first.pooled) + len(self.level.second.pooled)) * len(self.first)
+
+    def dense_cost(self, rows: int) -> float:
+        """Return how many nodes of the second halves there are for so many of the first, if there is room for them."""
+        t = len(self.level.second.nodes)
+        return float(rows * t) if t <= MOST_TABLE and rows * t <= STRIP_PART[self.first.device.type] else math.inf
+
+    def parts(self) -> Iterator["_Some"]:
+        """Cut into parts with as many corners as there is memory for."""
+        each = max(1, len(self.first) * STRIP_PART[self.first.device.type] // max(self.corners, 1))
+        for start in range(0, len(self.first), each):
+            yield self.take(slice(start, start + each))
+
+
+@dataclass
+class _Done:
+    """What was done."""
+
+    nodes: int = 0
+    multiplications: float = 0.0
+
+    def add(self, nodes: int, screen: FusedScreen) -> None:
+        """Count nodes that a stage bounded."""
+        self.nodes += nodes
+        self.multiplications += nodes * screen.multiplications()
 
 
 class Descent:
@@ -54,59 +135,127 @@ class Descent:
 
     def __init__(self, judge: Judge, norm: float) -> None:
         self._judge, self._norm = judge, norm
-        self._levels: tuple[Tensor | None, list[Cells]] = (None, [])
+        self._powers = Powers(judge.criterion.factor)
+        self._seconds: tuple[Tensor | None, list[tuple[float, Cells]]] = (None, [])
+        self._within_second: dict[tuple[int, int], Members] = {}
 
-    def __call__(self, strip: Strip, screen: FusedScreen, threshold: float, whole: float, scattered: float) -> Left:
+    def __call__(self, strip: Strip, screen: FusedScreen, threshold: float, costs: Costs) -> Left:
         """Rule out cells of a strip.
 
         Args:
             strip: The strip.
             screen: Bounds the nodes of cells.
             threshold: What candidates must reach.
-            whole: What a candidate of the strip costs without cells, in units of one by `screen` in a strip.
-            scattered: What it costs scattered, in units of one by `screen` scattered.
+            costs: What candidates cost otherwise.
         Returns:
             What is left; the whole strip where no level is worth its time.
         """
-        found, count = Left(strip, None, strip, 0), len(strip)
-        if not strip.axes or threshold == -torch.inf or count * screen.points < LEAST_COVARIANCES:
-            return found
-        last: tuple[Cells, Tensor] | None = None
-        ends = whole * count, SCATTERED * scattered * count
-        for cells in self._cells(strip, threshold):
-            rows = len(found.strip.index_first)
-            is_worth_it = rows * len(cells.nodes) <= WORTH_IT * min(ends)
-            if rows < LEAST_FIRSTS or len(cells.nodes) > MOST_TABLE or not is_worth_it:
+        count, q = len(strip), len(strip.index_second)
+        is_small = len(strip.index_first) < LEAST_FIRSTS or count * screen.points < LEAST_COVARIANCES
+        if not strip.axes_second or threshold == -torch.inf or is_small:
+            return Left(strip, None)
+        left: _Some | None = None
+        ends, done = (costs.whole * count, costs.scattered * count), _Done()
+        for level in self._levels(strip, threshold):
+            some = self._within(left, level)
+            rows = torch.unique(level.first.corners[torch.unique(some.first)])
+            dense, sparse = some.dense_cost(len(rows)), costs.node * some.own_nodes
+            cost, few = min(dense, sparse), some.few()
+            if cost > WORTH_IT * min(ends):
                 break
-            reaching = self._reaching(cells.strip(found.strip), cells, screen, threshold)
-            last, count = (cells, reaching), int(cells.counts[reaching % len(cells.counts)].sum())
-            kept = found.strip.with_first(torch.unique(reaching // len(cells.counts)))
-            found = Left(kept, None, found.strip, found.nodes + rows * len(cells.nodes))
+            if cost > TRIED_FROM * costs.node * few.corners:
+                share = len(self._sparse(strip, few, screen, threshold, done).first) / len(few.first)
+                if cost > (1.0 - share) * min(ends):
+                    continue
+            if dense <= sparse:
+                left = self._dense(strip, some, rows, screen, threshold, done)
+            else:
+                parts = [self._sparse(strip, part, screen, threshold, done) for part in some.parts()]
+                cells = (torch.cat(numbers) for numbers in zip(*((p.first, p.second) for p in parts), strict=True))
+                left = _Some(level, *cells)
             # First halves that cells leave are not those that cost little.
-            ends = float(len(kept)), SCATTERED * scattered * count
-        if last is None or ends[0] <= ends[1]:
-            return found
-        return Left(found.strip, last[0].places(last[1]), found.before, found.nodes)
+            firsts = int(level.first.members.counts[torch.unique(left.first)].sum())
+            ends = float(firsts * q), costs.scattered * left.candidates
+            if not firsts:
+                break
+        if left is None:
+            return Left(strip, None, done.nodes, done.multiplications)
+        if ends[0] <= ends[1]:
+            kept = strip.with_first(torch.isin(left.level.first.cell, left.first))
+            return Left(kept, None, done.nodes, done.multiplications)
+        one, other = left.level.first.members.pairs(left.level.second.members, left.first, left.second)
+        return Left(strip, one * q + other, done.nodes, done.multiplications)
 
-    def _reaching(self, nodes: Strip, cells: Cells, screen: FusedScreen, threshold: float) -> Tensor:
-        """Return the numbers of the cells that may hold a candidate that reaches the threshold."""
-        parts, start = [], 0
-        for part in nodes.within(STRIP_PART[nodes.device.type]):
-            reaching = self._judge(cells.bounds(screen.strip(part), self._judge.criterion), threshold)
-            parts.append(reaching + start * len(cells.counts))
-            start += len(part.index_first)
-        return torch.cat(parts)
+    def _within(self, wider: _Some | None, level: Level) -> _Some:
+        """Return the cells of a level that share candidates with some others, which may be wider; all without these."""
+        first, second = level.first.members, level.second.members
+        count = len(second.counts)
+        if wider is None:
+            cells = torch.arange(len(first.counts) * count, device=first.counts.device)
+        else:
+            pair = id(wider.level.second), id(level.second)
+            if pair not in self._within_second:
+                self._within_second[pair] = level.second.within(wider.level.second)
+            own, others = level.first.within(wider.level.first), self._within_second[pair]
+            one, other = own.pairs(others, wider.first, wider.second)
+            cells = torch.unique(one * count + other)
+        return _Some(level, cells // count, cells % count)
 
-    def _cells(self, strip: Strip, threshold: float) -> list[Cells]:
-        """Return cells of several widths, the widest first; strips with the same second halves share them."""
-        X_second, levels = self._levels
+    def _dense(
+        self, strip: Strip, some: _Some, rows: Tensor, screen: FusedScreen, threshold: float, done: "_Done"
+    ) -> _Some:
+        """Return the cells that all pairs of some nodes of the first halves with those of the second leave of some."""
+        level, criterion = some.level, self._judge.criterion
+        second, count = level.second, len(level.second.members.counts)
+        sides = sides_of(screen.strip(level.strip(strip, rows)), criterion)
+        done.add(len(rows) * len(second.nodes), screen)
+        sides = [second.largest(side.view(len(rows), -1)).flatten() for side in sides]
+        corners = level.first.corners.mT
+        places = (torch.searchsorted(rows, corner[some.first]) * count + some.second for corner in corners)
+        return some.take(self._judge(level.bounds(sides, places, criterion), threshold))
+
+    def _sparse(self, strip: Strip, some: _Some, screen: FusedScreen, threshold: float, done: "_Done") -> _Some:
+        """Return the cells that their own nodes leave of some."""
+        level, t, criterion = some.level, len(some.level.second.nodes), self._judge.criterion
+        first, second = level.first.corners[some.first], level.second.corners[some.second]
+        pairs = (first.unsqueeze(2) * t + second.unsqueeze(1)).flatten(1)
+        nodes, corners = torch.unique(pairs, return_inverse=True)
+        X = torch.where(strip.is_second, level.second.X[nodes % t], level.first.X[nodes // t])
+        order, bounds = screen(X, Workspace())
+        done.add(len(nodes), screen)
+        sides = [torch.empty_like(side).index_copy_(0, order, side) for side in sides_of(bounds, criterion)]
+        return some.take(self._judge(level.bounds(sides, corners.mT, criterion), threshold))
+
+    def _levels(self, strip: Strip, threshold: float) -> Iterator[Level]:
+        """Return cells of several widths, the widest first; strips with the same second halves share those of these."""
+        X_second, seconds = self._seconds
         if X_second is not strip.X_second:
-            factor, has_mean, levels, seen = self._judge.criterion.factor, self._judge.criterion.needs_mean, [], set()
-            for looseness in LOOSENESS:
-                most = looseness / max(self._norm, 1e-300) if has_mean else looseness * threshold
-                strides = tuple(strides_within(strip, factor, most))
-                if max(strides) > 1 and strides not in seen:
-                    seen.add(strides)
-                    levels.append(Cells.of(strip, factor, self._norm, strides))
-            self._levels = strip.X_second, levels
-        return levels
+            wide = _wide(strip.axes_first), _wide(strip.axes_second)
+            seconds = self._seconds_within(strip, wide[1] / max(sum(wide), 1), threshold)
+            self._seconds, self._within_second = (strip.X_second, seconds), {}
+        last: Level | None = None
+        for most, second in seconds:
+            strides = strides_within(strip.X_first, strip.axes_first, self._powers, most - second.power)
+            first = Cells.of(strip.index_first, strip.X_first, strip.axes_first, strides, self._powers)
+            is_new = last is None or first.shape != last.first.shape or second is not last.second
+            if (first.pooled or second.pooled) and is_new:
+                last = Level(first, second, self._norm)
+                yield last
+
+    def _seconds_within(self, strip: Strip, share: float, threshold: float) -> list[tuple[float, Cells]]:
+        """Return bounds of P, and cells of the second halves that take such a share of them."""
+        has_mean, cells = self._judge.criterion.needs_mean, dict[tuple[int, ...], Cells]()
+        seconds = []
+        for looseness in LOOSENESS:
+            most = looseness / max(self._norm, 1e-300) if has_mean else looseness * threshold
+            strides = strides_within(strip.X_second, strip.axes_second, self._powers, share * most)
+            if strides not in cells:
+                own = strip.index_second, strip.X_second, strip.axes_second
+                cells[strides] = Cells.of(*own, strides, self._powers)
+            seconds.append((most, cells[strides]))
+        return seconds
+
+
+def _wide(axes: Axes) -> int:
+    """Return along how many axes cells may be wide."""
+    return sum(column is not None and size > 2 for size, column in axes)

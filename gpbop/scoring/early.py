@@ -23,6 +23,12 @@ FEW = (48, 96, 192)
 # What a covariance costs beside a multiplication, and float64 beside float32: chosen by benchmarks/fused_rows.py.
 COVARIANCE = 48
 DOUBLE = {"cpu": 2.0, "cuda": 12.0}
+# What scattered candidates cost beside those of a strip, rows and look-ups included. CPU: as measured at 200 and more
+# training points; CUDA: by counting instructions.
+SCATTERED = {
+    "cpu": {torch.float32: 1.5, torch.float64: 1.2},
+    "cuda": {torch.float32: 2.1, torch.float64: 1.4},
+}
 
 
 @dataclass(frozen=True)
@@ -40,23 +46,34 @@ class EarlyStages:
     Args:
         criterion: The acquisition function.
         projection: The pivots of the factor.
-        first: The first of the stages that all candidates pass otherwise.
+        first: The stage that all candidates pass otherwise; another one may take its place.
     """
 
     def __init__(self, criterion: Criterion, projection: Projection, first: Screen) -> None:
-        self._criterion, self._projection = criterion, projection
-        self._kinds = self._possible(first) if isinstance(first, FusedScreen) else []
+        self._criterion, self._projection, self.first = criterion, projection, first
+        self._kinds = self._possible() if isinstance(first, FusedScreen) else []
         self._screens: dict[_Kind, FusedScreen] = {}
         self._pivots: Pivots | None = None
-        whole = self._cost(_Kind(first.r, not criterion.needs_mean, first.dtype))
-        self.costs = [self._cost(kind) / whole for kind in self._kinds]
 
-    def _possible(self, first: FusedScreen) -> list[_Kind]:
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    @property
+    def costs(self) -> list[float]:
+        """What a candidate costs in each of them, in units of the first stage."""
+        whole = self._cost(_Kind(self.first.r, not self._criterion.needs_mean, self.first.dtype))
+        return [self._cost(kind) / whole for kind in self._kinds]
+
+    @property
+    def scattered(self) -> float:
+        """What a scattered candidate costs in the first stage beside one of a strip."""
+        return SCATTERED[self.first.G.device.type][self.first.dtype]
+
+    def _possible(self) -> list[_Kind]:
         dtypes = (torch.float32, torch.float64)
         kinds = [_Kind(r, True, dtype) for r in FEW if r < len(self._projection.G) for dtype in dtypes]
-        if first.dtype == torch.float64:
-            kinds.append(_Kind(first.r, not self._criterion.needs_mean, torch.float32))
-        return kinds
+        # The first one itself, where that goes over to float64.
+        return [*kinds, _Kind(self.first.r, not self._criterion.needs_mean, torch.float32)]
 
     def _cost(self, kind: _Kind) -> float:
         factor = self._criterion.factor

@@ -27,6 +27,7 @@ t)^2 in the place of less.
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -42,7 +43,7 @@ from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.rounding import SAFETY, UNIT, DenseRounding, gamma
 from gpbop.scoring.rows import STEEPNESS
 from gpbop.scoring.screening import Bounds, Screen
-from gpbop.scoring.sources.blocks import Strip
+from gpbop.scoring.sources.blocks import MOST_TABLE, Strip
 from gpbop.surrogate.factor import Factor
 
 # With a few to spare for the GPU, where 2^-u and the root are approximate, see `gpbop.kernels.fused_cuda`.
@@ -57,6 +58,15 @@ JOINED_CODES = 64
 BROAD = 512
 # Sorting pays where so many candidates share all their codes.
 LEAST_GROUP = 256
+
+
+class _Second(NamedTuple):
+    """What is read of `q` second halves of strips, which are `X`."""
+
+    X: Tensor
+    x: Tensor  # (n, q): squared distances
+    h: Tensor  # (n, q): similarities
+    far: float  # the largest norm of scaled features
 
 
 class FusedScreen(Screen):
@@ -113,8 +123,7 @@ class FusedScreen(Screen):
         similarity = torch.cat([self._train[:, :0], *joined], 1)
         parts = (self._train[read], similarity[read], weights, self.G, self.g)
         z, similarity, weights, G, g = (part.to(dtype).contiguous() for part in parts)
-        nothing = self.G[:0]
-        self._second: tuple[Tensor | None, tuple[Tensor, Tensor], float] = (None, (nothing, nothing), 0.0)
+        self._seconds: tuple[_Second, ...] = ()
         self._tables = Tables(z, similarity, starts.to(z.device, torch.int32), mix, weights, G, g, form.smoothness)
 
     @override
@@ -135,13 +144,8 @@ class FusedScreen(Screen):
 
     def strip(self, strip: Strip) -> Bounds:
         """Bound all pairs of halves of a strip, the second half varying fastest."""
-        X_second, second, far = self._second
-        if X_second is not strip.X_second:  # strips that follow each other mostly share it
-            x, h = self._half(strip.X_second, strip.is_second)
-            second = x.mT.contiguous(), h.mT.contiguous()
-            far = self._farthest(self._scaled(strip.X_second))
-            self._second = strip.X_second, second, far
-        x_second, h_second = second
+        second = self._second(strip)
+        x_second, h_second = second.x, second.h
         x_first, h_first = self._half(strip.X_first, ~strip.is_second)
         p, q = len(x_first), x_second.shape[1]
         if q < min(p, BROAD):
@@ -149,7 +153,22 @@ class FusedScreen(Screen):
             sums = Sums(*(part.view(-1, p).mT.flatten() for part in turned))
         else:
             sums = self._backend.strips(x_first, h_first, x_second, h_second, self._tables)
-        return self._bounds(sums, far + self._farthest(self._scaled(strip.X_first)) + self._radius)
+        return self._bounds(sums, second.far + self._farthest(self._scaled(strip.X_first)) + self._radius)
+
+    def _second(self, strip: Strip) -> "_Second":
+        """Return what is read of second halves; strips that follow each other mostly share them, and their nodes."""
+        for second in self._seconds:
+            if second.X is strip.X_second:
+                return second
+        kept, room = [], MOST_TABLE - len(strip.X_second)
+        for second in self._seconds:  # the latest first
+            room -= len(second.X)
+            kept += [second] if room >= 0 else []
+        x, h = self._half(strip.X_second, strip.is_second)
+        far = self._farthest(self._scaled(strip.X_second))
+        second = _Second(strip.X_second, x.mT.contiguous(), h.mT.contiguous(), far)
+        self._seconds = second, *kept  # at once: threads share it
+        return second
 
     def _farthest(self, z: Tensor) -> float:
         """Return the largest norm of `m x F` scaled features."""

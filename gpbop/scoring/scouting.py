@@ -7,6 +7,7 @@ before it comes to any as good.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -17,6 +18,8 @@ from gpbop.scoring.sources.base import Indexed, Keep, Source
 
 # One candidate in so many is looked at beforehand, at least so many times as many as are wanted, and at most so many.
 SHARE, LEAST, MOST = 500, 8, 50_000
+# Of those that are looked at in a round, so many times as many as are wanted are computed, or at least so many.
+COMPUTED, LEAST_COMPUTED = 4, 256
 # Sources of fewer candidates, for each one that is looked at, are passed without.
 SMALLEST = 8
 ROUNDS = 40
@@ -26,7 +29,14 @@ FORESEEN = 4096
 STEPS = (1, -1, 5, -5)
 
 
-def scout(source: Source, criterion: Criterion, k: int, keep: Keep | None, without: Tensor | None) -> Contenders:
+def scout(
+    source: Source,
+    criterion: Criterion,
+    k: int,
+    keep: Keep | None,
+    without: Tensor | None,
+    bound: Callable[[Tensor], Tensor] | None = None,
+) -> Contenders:
     """Return candidates of which the best `k` are good ones; none if the source is small, or gives no row by its index.
 
     Args:
@@ -35,6 +45,8 @@ def scout(source: Source, criterion: Criterion, k: int, keep: Keep | None, witho
         k: How many are wanted.
         keep: Which candidates count; None: all.
         without: Positions of candidates that do not count.
+        bound: Bounds the values of `m x d` rows from above, cheaply; those with the highest bounds are computed. If
+            absent, all are.
     """
     device = criterion.factor.L.device
     if not isinstance(source, Indexed) or source.extent < SMALLEST * LEAST * k:
@@ -52,6 +64,9 @@ def scout(source: Source, criterion: Criterion, k: int, keep: Keep | None, witho
             index = index[keep(source.rows(index))]
         if without is not None:
             index = index[~torch.isin(index, without)]
+        most = max(COMPUTED * k, LEAST_COMPUTED)
+        if bound is not None and len(index) > most:
+            index = index[bound(source.rows(index)).topk(most).indices]
         known, (lower, upper) = torch.cat([known, index]), criterion.around(source.rows(index))
         low, high = torch.cat([low, lower]), torch.cat([high, upper])
         best = low.topk(min(k, len(low)))

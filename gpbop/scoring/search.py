@@ -84,7 +84,7 @@ class Search:
             works, source, keep = self._works(question)
             pool = Pool(k, source.space.d, acquisition(self.name, question), question.gp.device, without)
             if isinstance(works[0], Cascade):
-                found = scout(self._scouted(source), works[0].criterion, k, keep, without)
+                found = scout(self._scouted(source), works[0].criterion, k, keep, without, works[0].upper)
                 if self.whole is None:
                     pool.add(found)
                 elif len(found) == k:  # the source is a part that they need not be in

@@ -14,9 +14,6 @@ from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.screening import Bounds
 from gpbop.scoring.sources.blocks import Block, Strip
 
-# What scattered candidates cost beside those of a strip.
-SCATTERED = 2.5
-
 # Covariances of a block from which on trying is worth its time; on how many candidates; after how many times as
 # many blocks to try again; the most stages before the first.
 WORTH_TRYING = 2**21
@@ -27,6 +24,16 @@ MOST_STAGES = 3
 
 class Stages(Protocol):
     """Stages to choose from, each with a cost of its own."""
+
+    @property
+    def costs(self) -> Sequence[float]:
+        """What a candidate costs in each of them, in units of the first stage."""
+        ...
+
+    @property
+    def scattered(self) -> float:
+        """What a scattered candidate costs in the first stage beside one of a strip."""
+        ...
 
     def bounds(self, number: int, work: Block | Strip) -> tuple[Tensor | None, Bounds]:
         """Bound candidates by a stage; as `Screen` does, None standing for their own order."""
@@ -39,11 +46,10 @@ class StageTrial:
     Args:
         judge: Tells which bounds reach a threshold.
         stages: The stages to choose from.
-        costs: What a candidate costs in each of them, in units of the first.
     """
 
-    def __init__(self, judge: Judge, stages: Stages, costs: Sequence[float]) -> None:
-        self._judge, self._stages, self._costs = judge, stages, costs
+    def __init__(self, judge: Judge, stages: Stages) -> None:
+        self._judge, self._stages = judge, stages
         self._blocks, self._due = 0, 1
         self.path: tuple[int, ...] = ()
         self.cost = 1.0
@@ -51,7 +57,7 @@ class StageTrial:
     def chosen(self, work: Block | Strip, threshold: float) -> tuple[int, ...]:
         """Return the numbers of the stages that a block is to pass beforehand, in order."""
         covariances = len(work) * len(self._judge.criterion.factor.L)
-        if self._costs and covariances >= WORTH_TRYING and threshold > -torch.inf:
+        if self._stages.costs and covariances >= WORTH_TRYING and threshold > -torch.inf:
             self._blocks += 1
             if self._blocks >= self._due:
                 self._due = TRY_AGAIN * self._blocks
@@ -61,12 +67,13 @@ class StageTrial:
     def _choose(self, work: Block | Strip, threshold: float) -> None:
         generator = torch.Generator().manual_seed(0)
         some = work.take(torch.randint(len(work), (TRIED,), generator=generator).to(work.device))
-        left = [self._left(number, some, threshold) for number in range(len(self._costs))]
-        numbers = sorted(range(len(left)), key=lambda number: self._costs[number])
+        costs = self._stages.costs
+        left = [self._left(number, some, threshold) for number in range(len(costs))]
+        numbers = sorted(range(len(left)), key=costs.__getitem__)
         paths = [path for size in range(MOST_STAGES + 1) for path in combinations(numbers, size)]
         # What comes first of a strip costs less; all costs are in units of what a candidate costs that is alone in it.
-        scale = 1.0 / SCATTERED if isinstance(work, Strip) else 1.0
-        cost, self.path = min((self._expected(path, left, scale), path) for path in paths)
+        scale = 1.0 / self._stages.scattered if isinstance(work, Strip) else 1.0
+        cost, self.path = min((_expected(path, costs, left, scale), path) for path in paths)
         self.cost = cost / scale
 
     def _left(self, number: int, some: Block, threshold: float) -> Tensor:
@@ -77,11 +84,12 @@ class StageTrial:
         left[which if order is None else order[which]] = True
         return left
 
-    def _expected(self, path: tuple[int, ...], left: list[Tensor], scale: float) -> float:
-        """Return what a candidate costs on a path; what comes first costs a share `scale` of its own."""
-        cost, share, still = 0.0, scale, torch.ones_like(left[0])
-        for number in path:
-            cost += share * self._costs[number]
-            still = still & left[number]
-            share = float(still.double().mean())
-        return cost + share
+
+def _expected(path: tuple[int, ...], costs: Sequence[float], left: list[Tensor], scale: float) -> float:
+    """Return what a candidate costs on a path; what comes first costs a share `scale` of its own."""
+    cost, share, still = 0.0, scale, torch.ones_like(left[0])
+    for number in path:
+        cost += share * costs[number]
+        still = still & left[number]
+        share = float(still.double().mean())
+    return cost + share

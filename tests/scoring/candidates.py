@@ -76,11 +76,11 @@ def all_stages(chosen: int = -1, waiting: int = 1) -> Iterator[None]:
     """Use what pays for large sources only: all cells, the bits of `chosen` of the early stages, later ones at once."""
 
     def path(trial: StageTrial, *_: Any) -> tuple[int, ...]:
-        return tuple(number for number in range(len(trial._costs)) if chosen >> number & 1)
+        return tuple(number for number in range(len(trial._stages.costs)) if chosen >> number & 1)
 
     few = mock.patch.object(early, "FEW", (1, 3, 9, 20, 60))
     soon = mock.patch.multiple(later, WAITING=dict.fromkeys(("cpu", "cuda"), waiting), BUILDING=0.0)
-    deep = mock.patch.multiple(descent, WORTH_IT=1e9, LEAST_FIRSTS=1, LEAST_COVARIANCES=0)
+    deep = mock.patch.multiple(descent, WORTH_IT=1e9, TRIED_FROM=1e9, LEAST_FIRSTS=1, LEAST_COVARIANCES=0)
     with few, soon, deep, mock.patch.object(StageTrial, "chosen", path):
         yield
 

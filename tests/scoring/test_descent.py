@@ -15,7 +15,7 @@ from gpbop.kernels.fused import backend
 from gpbop.scoring import descent
 from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.criteria import criterion
-from gpbop.scoring.descent import Descent, Left
+from gpbop.scoring.descent import Costs, Descent, Left
 from gpbop.scoring.fused_screening import FusedScreen
 from gpbop.scoring.partial import squared_norm
 from gpbop.scoring.pivoting import Projection
@@ -34,6 +34,7 @@ SPACE = Space(
     }
 )
 GP = process(SPACE, 60, lengthscale=1.5, noise=1e-2)
+EQUAL = Costs(1.0, 1.0, 1.0)
 
 
 def strips() -> list[Strip]:
@@ -42,8 +43,8 @@ def strips() -> list[Strip]:
     return pieces  # type: ignore[return-value]
 
 
-def descended(name: str, strip: Strip, threshold: float, *, costs: tuple[float, float] = (1.0, 1.0)) -> Left:
-    return descent_of(name)(strip, screen_of(name), threshold, *costs)
+def descended(name: str, strip: Strip, threshold: float, *, costs: Costs = EQUAL) -> Left:
+    return descent_of(name)(strip, screen_of(name), threshold, costs)
 
 
 def screen_of(name: str) -> FusedScreen:
@@ -63,7 +64,7 @@ def values(name: str, strip: Strip) -> Tensor:
 
 
 def kept(left: Left) -> Tensor:
-    return left.strip.block().index if left.places is None else left.before.take(left.places).index
+    return left.strip.block().index if left.places is None else left.strip.take(left.places).index
 
 
 @settings(max_examples=15)
@@ -71,16 +72,19 @@ def kept(left: Left) -> Tensor:
     name=st.sampled_from(["ei", "ucb", "pi", "max_variance"]),
     quantile=st.floats(0.0, 1.0),
     number=st.integers(0, 3),
-    costs=st.tuples(st.floats(0.01, 1.0), st.floats(0.01, 1.0)),
+    costs=st.builds(Costs, st.floats(0.01, 1.0), st.floats(0.01, 1.0), st.sampled_from([0.1, 1.0, 10.0])),
     worth=st.sampled_from([0.5, 1e9]),
+    tried_from=st.sampled_from([0.0, 8.0, 1e9]),
+    part=st.sampled_from([64, 2**19]),
 )
 def test_nothing_that_reaches_the_threshold_is_lost(
-    name: str, quantile: float, number: int, costs: tuple[float, float], worth: float
+    name: str, quantile: float, number: int, costs: Costs, worth: float, tried_from: float, part: int
 ) -> None:
     strip = strips()[number]
     exact = values(name, strip)
     threshold = float(exact.quantile(quantile))
-    with mock.patch.multiple(descent, LEAST_FIRSTS=1, LEAST_COVARIANCES=0, WORTH_IT=worth):
+    changed = {"WORTH_IT": worth, "TRIED_FROM": tried_from, "STRIP_PART": {"cpu": part}}
+    with mock.patch.multiple(descent, LEAST_FIRSTS=1, LEAST_COVARIANCES=0, **changed):
         left = descended(name, strip, threshold, costs=costs)
     reaching = strip.block().index[exact >= threshold]
     assert bool(torch.isin(reaching, kept(left)).all())
@@ -101,15 +105,15 @@ def test_where_cells_cannot_pay_none_is_computed() -> None:
     strip = max(strips(), key=len)
     threshold = float(values("ei", strip).max())
     for smallest, reached, costs in (
-        ({"LEAST_FIRSTS": 1, "LEAST_COVARIANCES": 0}, -torch.inf, (1.0, 1.0)),
-        ({"LEAST_FIRSTS": len(strip.index_first) + 1, "LEAST_COVARIANCES": 0}, threshold, (1.0, 1.0)),
-        ({"LEAST_FIRSTS": 1, "LEAST_COVARIANCES": 10**9}, threshold, (1.0, 1.0)),
-        ({"LEAST_FIRSTS": 1, "LEAST_COVARIANCES": 0}, threshold, (1e-6, 1e-6)),
+        ({"LEAST_FIRSTS": 1, "LEAST_COVARIANCES": 0}, -torch.inf, EQUAL),
+        ({"LEAST_FIRSTS": len(strip.index_first) + 1, "LEAST_COVARIANCES": 0}, threshold, EQUAL),
+        ({"LEAST_FIRSTS": 1, "LEAST_COVARIANCES": 10**9}, threshold, EQUAL),
+        ({"LEAST_FIRSTS": 1, "LEAST_COVARIANCES": 0}, threshold, Costs(1e-6, 1e-6, 1.0)),
     ):
         with mock.patch.multiple(descent, **smallest):
             left = descended("ei", strip, reached, costs=costs)
         assert (left.nodes, left.places) == (0, None)
-        assert left.strip is left.before
+        assert left.strip is strip
     with mock.patch.multiple(descent, LEAST_FIRSTS=1, LEAST_COVARIANCES=0):
         assert descended("ei", strip, threshold).nodes > 0  # and else they do
 
@@ -128,9 +132,23 @@ def test_strips_with_the_same_second_halves_share_their_cells() -> None:
     first, second, *_ = strips()
     assert first.X_second is second.X_second
     with mock.patch.multiple(descent, LEAST_FIRSTS=1, LEAST_COVARIANCES=0):
-        way(first, screen, 0.0, 1.0, 1.0)
-        levels = way._levels[1]
-        way(second, screen, 0.0, 1.0, 1.0)
-    assert way._levels[1] is levels
+        way(first, screen, 0.0, EQUAL)
+        _, levels = way._seconds
+        way(second, screen, 0.0, EQUAL)
+    assert way._seconds[1] is levels
     assert len(levels) > 1
-    assert [math.prod(cells.shape) for cells in levels] == sorted(math.prod(cells.shape) for cells in levels)
+    shapes = [math.prod(cells.shape) for _, cells in levels]
+    assert shapes == sorted(shapes)
+
+
+def test_first_halves_have_wide_cells_too() -> None:
+    """What a level of wide cells costs does not grow with the first halves."""
+    space = Space({name: Float(0.0, 1.0, step=0.03125) for name in "abcd"})
+    asked = criterion("ei", Question(process(space, 30, lengthscale=1.5)))
+    strip = next(Grid(space).pieces(1000))
+    assert isinstance(strip, Strip)
+    level = next(Descent(Judge(asked), squared_norm(asked.factor, asked.dense.rho) ** 0.5)._levels(strip, 0.0))
+    assert len(level.first.nodes) < 0.1 * len(strip.index_first)
+    assert len(level.second.nodes) < 0.1 * len(strip.index_second)
+    parts = [strip.with_first(slice(0, 9)), strip.with_second(slice(0, 9))]
+    assert [(part.axes_first == (), part.axes_second == ()) for part in parts] == [(True, False), (False, True)]

@@ -200,3 +200,19 @@ def test_strips_and_scattered_candidates_have_the_same_bounds() -> None:
         found = screen.strip(strip)
         torch.testing.assert_close(found.mean[order], bounds.mean, rtol=1e-11, atol=1e-11)
         torch.testing.assert_close(found.high[order], bounds.high, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("most", [5, 12, 8192])
+def test_tables_of_second_halves_are_shared_while_there_is_room(most: int) -> None:
+    screen = screen_of(process(MIXED, 20).factor, 8, torch.float64)
+    with mock.patch.multiple(grid, LEAST_SECOND=10, MOST_SECOND=5):
+        strips = [piece for piece in Grid(MIXED).pieces(130) if isinstance(piece, Strip)]
+    expected = [screen_of(process(MIXED, 20).factor, 8, torch.float64).strip(strip) for strip in strips]
+    with mock.patch.object(fused_screening, "MOST_TABLE", most):
+        for number in (*range(len(strips)), *range(len(strips))):
+            found = screen.strip(strips[number])
+            assert all(torch.equal(a, b) for a, b in zip(found, expected[number], strict=True))
+            sizes = [len(second.X) for second in screen._seconds]
+            assert sum(sizes) <= max(most, sizes[0])
+    distinct = {id(strip.X_second) for strip in strips}
+    assert (len(screen._seconds) == len(distinct)) == (most == 8192)

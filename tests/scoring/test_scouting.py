@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gpbop import Categorical, Float, Integer, Space
 from gpbop.acquisition import Question
 from gpbop.scoring import scouting
+from gpbop.scoring.cascade import Cascade
 from gpbop.scoring.contenders import Contenders
 from gpbop.scoring.criteria import MOMENT_CRITERIA, criterion
 from gpbop.scoring.scouting import scout
@@ -52,8 +53,10 @@ def test_enough_candidates_reach_it(data: st.DataObject) -> None:
     without = data.draw(st.sampled_from([None, torch.tensor(order[:1]), torch.tensor(order[:5])]))
     if without is not None:
         counts[without] = False
-    with mock.patch.multiple(scouting, SMALLEST=0, SHARE=1):
-        found = scout(source, criterion(name, Question(GP)), k, keep, without)
+    judge = criterion(name, Question(GP))
+    bound = data.draw(st.sampled_from([None, Cascade(judge).upper, lambda X: X.sum(1)]))
+    with mock.patch.multiple(scouting, SMALLEST=0, SHARE=1, LEAST_COMPUTED=data.draw(st.sampled_from([1, 256]))):
+        found = scout(source, judge, k, keep, without, bound)
     threshold = reached(found, k)
     assert len(set(found.index.tolist())) == len(found) <= k
     assert bool(counts[found.index].all())
@@ -63,15 +66,18 @@ def test_enough_candidates_reach_it(data: st.DataObject) -> None:
     assert bool((found.high >= exact[found.index]).all())
     reaching = int((torch.tensor(values)[counts] >= threshold).sum())
     assert reaching >= k or threshold == -torch.inf
-    assert threshold > -torch.inf or int(counts.sum()) < 3 * k
+    assert threshold > -torch.inf or int(counts.sum()) < 3 * k or bound is not None
 
 
+@pytest.mark.parametrize("is_bounded", [False, True])
 @pytest.mark.parametrize("name", MOMENT_CRITERIA)
-def test_it_is_high_from_the_start(name: str) -> None:
+def test_it_is_high_from_the_start(name: str, is_bounded: bool) -> None:
     """Among the best tenth of a grid that was sampled by a fifth."""
     _, values = plain(name)
-    with mock.patch.multiple(scouting, SMALLEST=0, SHARE=2):
-        threshold = reached(scout(Grid(SPACE), criterion(name, Question(GP)), 5, None, None), 5)
+    judge = criterion(name, Question(GP))
+    bound = Cascade(judge).upper if is_bounded else None
+    with mock.patch.multiple(scouting, SMALLEST=0, SHARE=2, LEAST_COMPUTED=20):
+        threshold = reached(scout(Grid(SPACE), judge, 5, None, None, bound), 5)
     assert sum(value >= threshold for value in values) <= len(values) // 10
 
 

@@ -1,5 +1,6 @@
 """What is tried on some candidates is chosen where it spares work, and only there."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -24,8 +25,10 @@ ROWS = WORTH_TRYING // 30 + 1
 class Stages:
     """Stages that leave the candidates below a number, so that stronger ones leave part of what weaker ones do."""
 
-    def __init__(self, *shares: float) -> None:
-        self.shares, self.asked = shares, 0
+    scattered = 2.5
+
+    def __init__(self, shares: Sequence[float], costs: Sequence[float]) -> None:
+        self.shares, self.costs, self.asked = shares, costs, 0
 
     def bounds(self, number: int, work: Block | Strip) -> tuple[Tensor | None, Bounds]:
         assert isinstance(work, Block)
@@ -53,28 +56,28 @@ def block(rows: int = ROWS) -> Block:
     ],
 )
 def test_the_cheapest_path_is_chosen(shares: Any, costs: Any, path: Any) -> None:
-    trial = StageTrial(JUDGE, Stages(*shares), costs)
+    trial = StageTrial(JUDGE, Stages(shares, costs))
     assert trial.chosen(block(), 0.5) == path
     assert (trial.cost < 1.0) == bool(path)
 
 
 def test_expected_costs_are_those_of_the_path() -> None:
-    trial = StageTrial(JUDGE, Stages(0.5, 0.25), (0.01, 0.1))
+    trial = StageTrial(JUDGE, Stages((0.5, 0.25), (0.01, 0.1)))
     assert trial.chosen(block(), 0.5) == (0, 1)
     assert trial.cost == pytest.approx(0.01 + 0.5 * 0.1 + 0.25, abs=0.05)
 
 
 def test_few_candidates_are_not_worth_a_trial() -> None:
-    stages = Stages(0.1)
-    trial = StageTrial(JUDGE, stages, (0.05,))
+    stages = Stages((0.1,), (0.05,))
+    trial = StageTrial(JUDGE, stages)
     assert trial.chosen(block(ROWS // 2), 0.5) == ()
     assert trial.chosen(block(), -torch.inf) == ()
     assert stages.asked == 0
 
 
 def test_trials_become_rare() -> None:
-    stages = Stages(0.1)
-    trial = StageTrial(JUDGE, stages, (0.05,))
+    stages = Stages((0.1,), (0.05,))
+    trial = StageTrial(JUDGE, stages)
     for _ in range(TRY_AGAIN**4):
         trial.chosen(block(), 0.5)
     assert stages.asked == 5

@@ -6,6 +6,7 @@ pair is a sum or a product of what it reads of the halves, so `p q` candidates c
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -45,6 +46,7 @@ class Block:
         return Block(self.index.to(device), self.X.to(device))
 
 
+Axes: TypeAlias = tuple[tuple[int, int | None], ...]
 # Second halves of which tables are made at a time: with n training points they take 16 n bytes each.
 MOST_TABLE = 8192
 
@@ -59,8 +61,9 @@ class Strip:
         X_first: `p x d` canonical rows whose columns of the first half count.
         X_second: `q x d` canonical rows whose columns of the second half count.
         is_second: `d` bools: which columns belong to the second half.
-        axes: What the second half is a grid of, the slowest first: the number of levels, and the column if they are the
-            ascending levels of one numeric parameter, else None. Empty if it is not a grid.
+        axes_first: What the first half is a grid of, the slowest first: the number of levels, and the column if they
+            are ascending levels of one numeric parameter, else None. Empty if it is not a grid.
+        axes_second: What the second half is a grid of.
     """
 
     index_first: Tensor
@@ -68,7 +71,8 @@ class Strip:
     X_first: Tensor
     X_second: Tensor
     is_second: Tensor
-    axes: tuple[tuple[int, int | None], ...] = ()
+    axes_first: Axes = ()
+    axes_second: Axes = ()
 
     def __len__(self) -> int:
         return len(self.index_first) * len(self.index_second)
@@ -102,7 +106,7 @@ class Strip:
 
     def with_first(self, places: Tensor | slice) -> "Strip":
         """Return the part with some of the first halves."""
-        return replace(self, index_first=self.index_first[places], X_first=self.X_first[places])
+        return replace(self, index_first=self.index_first[places], X_first=self.X_first[places], axes_first=())
 
     def within(self, most: int) -> Iterator["Strip"]:
         """Cut into parts of at most so many candidates, with at most `MOST_TABLE` second halves."""
@@ -115,10 +119,11 @@ class Strip:
 
     def with_second(self, places: Tensor | slice) -> "Strip":
         """Return the part with some of the second halves."""
-        return replace(self, index_second=self.index_second[places], X_second=self.X_second[places], axes=())
+        return replace(self, index_second=self.index_second[places], X_second=self.X_second[places], axes_second=())
 
     def to(self, device: torch.device) -> "Strip":
         """Move to a device."""
         index_first, index_second = self.index_first.to(device), self.index_second.to(device)
         X_first, X_second = self.X_first.to(device), self.X_second.to(device)
-        return Strip(index_first, index_second, X_first, X_second, self.is_second.to(device), self.axes)
+        axes = self.axes_first, self.axes_second
+        return Strip(index_first, index_second, X_first, X_second, self.is_second.to(device), *axes)

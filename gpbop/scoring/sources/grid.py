@@ -128,9 +128,13 @@ class Grid(Indexed):
         for at in range(0, q, MOST_SECOND):  # never all at once: a single parameter may have 2^40 levels
             places = _positions(halves[1], torch.arange(at, min(at + MOST_SECOND, q), device=device))
             X_second = self.rows(places)
-            for start in range(0, p, firsts):
-                first = _positions(halves[0], torch.arange(start, min(start + firsts, p), device=device))
-                yield Strip(first, places, self.rows(first), X_second, is_second, axes)
+            for box in _boxes(halves[0], firsts):
+                first = torch.zeros(1, dtype=torch.int64, device=device)
+                for part, levels in zip(halves[0], box, strict=True):
+                    along = torch.arange(levels.start, levels.stop, device=device) * part.stride
+                    first = (first.unsqueeze(1) + along).flatten()
+                own = tuple((len(levels), part.numeric) for part, levels in zip(halves[0], box, strict=True))
+                yield Strip(first, places, self.rows(first), X_second, is_second, own, axes)
 
     @override
     def unfiltered(self) -> tuple[Source, Keep | None]:
@@ -202,6 +206,25 @@ def _second_half(parts: Sequence[_Part]) -> list[_Part]:
             chosen.append(part)
             number *= part.size
     return chosen
+
+
+def _boxes(parts: Sequence[_Part], most: int) -> Iterator[list[range]]:
+    """Cut the product of some parts into boxes of at most so many configs: ranges of levels, as long as each other.
+
+    Parts whose levels are no neighbours are cut first.
+    """
+    pieces = [1 for _ in parts]
+    lengths = [part.size for part in parts]
+    while prod(lengths) > most:
+        cut = max(range(len(parts)), key=lambda j: (lengths[j] > 1 and parts[j].numeric is None, lengths[j]))
+        pieces[cut] = min(2 * pieces[cut], parts[cut].size)
+        lengths[cut] = -(-parts[cut].size // pieces[cut])
+    for number in range(prod(pieces)):
+        box = []
+        for part, count in zip(reversed(parts), reversed(pieces), strict=True):
+            number, place = divmod(number, count)
+            box.append(range(part.size * place // count, part.size * (place + 1) // count))
+        yield box[::-1]
 
 
 def _positions(parts: Sequence[_Part], numbers: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ def strips(draw: st.DrawFn) -> Strip:
     p, q, d = draw(st.integers(1, 6)), draw(st.integers(1, 7)), draw(st.integers(1, 5))
     first, second = 1000 * torch.randperm(p), torch.randperm(q)
     is_second = torch.tensor(draw(st.lists(st.booleans(), min_size=d, max_size=d)))
-    return Strip(first, second, torch.rand(p, d).double(), torch.rand(q, d).double(), is_second)
+    axes = ((p, 0),), ((q, None),)
+    return Strip(first, second, torch.rand(p, d).double(), torch.rand(q, d).double(), is_second, *axes)
 
 
 def plain(strip: Strip) -> Block:
@@ -41,7 +42,9 @@ def test_places_are_pairs_with_the_second_half_inside(strip: Strip, data: st.Dat
     assert_equal(strip.block(), expected)
     places = torch.tensor(data.draw(st.lists(st.integers(0, len(strip) - 1))), dtype=torch.int64)
     assert_equal(strip.take(places), expected.take(places))
-    assert_equal(strip.to(torch.device("cpu")).block(), expected)
+    moved = strip.to(torch.device("cpu"))
+    assert_equal(moved.block(), expected)
+    assert (moved.axes_first, moved.axes_second) == (strip.axes_first, strip.axes_second)
 
 
 @given(strips())

@@ -219,6 +219,25 @@ def test_pieces_are_the_same_candidates(data):
     assert same_bits(torch.cat([piece.X for piece in pieces])[order], source.rows(index))
 
 
+@given(st.data())
+def test_halves_of_a_strip_are_grids_of_their_axes(data):
+    """All combinations of some levels, those of a numeric parameter ascending; a box of the first half is not large."""
+    space = data.draw(spaces(finite=True, most=6))
+    with mock.patch.multiple(grid, LEAST_SECOND=3, MOST_SECOND=40, MOST_FIRST=data.draw(st.integers(1, 12))):
+        strips = [piece for piece in Grid(space).pieces(9) if isinstance(piece, Strip)]
+        most = grid.MOST_FIRST
+    for strip in strips:
+        assert len(strip.index_first) <= most
+        for X, axes in ((strip.X_first, strip.axes_first), (strip.X_second, strip.axes_second)):
+            assert not axes or math.prod(size for size, _ in axes) == len(X)
+            shape = [size for size, _ in axes]
+            for axis, (size, column) in enumerate(axes):
+                if column is not None:
+                    levels = X[:, column].view(shape).movedim(axis, -1).reshape(-1, size)
+                    assert bool((levels == levels[0]).all())
+                    assert bool((levels.diff() > 0).all())
+
+
 def _left(space, fixed):
     try:
         return Grid(space, fixed)
