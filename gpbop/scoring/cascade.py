@@ -164,15 +164,15 @@ class Cascade:
             costs = Costs(self._trials[Strip].cost, ratio * self._trials[Block].cost, ratio)
             left = self._descent(work, self.first, pool.threshold, costs)
             if left.nodes:
-                counts.count(0, len(work), len(left.strip) if left.places is None else len(left.places))
+                counts.count(0, len(work), left.candidates)
                 with self._lock:
                     self._on_nodes += left.multiplications
             if left.places is None:
                 yield from left.strip.within(STRIP_PART[self.device.type])
                 return
-            rows = BLOCK_ROWS[self.device.type]
-            for start in range(0, len(left.places), rows):
-                yield work.take(left.places[start : start + rows])
+            for places in left.places:
+                for some in torch.split(places, BLOCK_ROWS[self.device.type]):
+                    yield work.take(some)
 
     def _narrowed(self, work: Block | Strip, pool: Pool | Sieve, counts: Counts) -> Block | Strip:
         """Return what the early stages leave."""

@@ -26,9 +26,8 @@ LOOSENESS = (2.5, 1.6, 0.8, 0.4, 0.2, 0.1, 0.05, 0.025, 0.0125, 0.006)
 WORTH_IT = 0.5
 # Cells that are tried before a level that costs so many times as much.
 TRIED, TRIED_FROM = 32, 8
-# For each axis along which cells are wide: nodes of a cell beside those of its neighbours, where some are left here and
-# there.
-OWN_NODES = 1.25
+# Where a share f of the cells is left, they have a share of the nodes of about f to this power.
+NODES = 0.8
 # First halves under which tables of the nodes take longer than all the rest; covariances of a strip under which its
 # cells do.
 LEAST_FIRSTS = 24
@@ -55,13 +54,15 @@ class Left:
 
     Attributes:
         strip: The first halves that are left, with all second halves; the whole strip where there are `places`.
-        places: The candidates that are left, in the strip; None: all of `strip`.
+        candidates: How many candidates are left.
+        places: Where they are in the strip, part by part; None: all of `strip`.
         nodes: Number of nodes that were bounded, each time one was.
         multiplications: What that took.
     """
 
     strip: Strip
-    places: Tensor | None
+    candidates: int
+    places: Iterator[Tensor] | None = None
     nodes: int = 0
     multiplications: float = 0.0
 
@@ -97,13 +98,27 @@ class _Some:
 
     @property
     def own_nodes(self) -> float:
-        """How many nodes they may have, more or less."""
-        return OWN_NODES ** (len(self.level.first.pooled) + len(self.level.second.pooled)) * len(self.first)
+        """How many nodes they have, more or less."""
+        first, second = self.level.first, self.level.second
+        share = len(self.first) / (len(first.members.counts) * len(second.members.counts))
+        return float(len(first.nodes) * len(second.nodes) * share**NODES)
 
     def dense_cost(self, rows: int) -> float:
         """Return how many nodes of the second halves there are for so many of the first, if there is room for them."""
-        t = len(self.level.second.nodes)
-        return float(rows * t) if t <= MOST_TABLE and rows * t <= STRIP_PART[self.first.device.type] else math.inf
+        second, most = self.level.second, STRIP_PART[self.first.device.type]
+        has_room = len(second.nodes) <= MOST_TABLE and rows * len(second.members.counts) <= most
+        return float(rows * len(second.nodes)) if has_room else math.inf
+
+    def places(self) -> Iterator[Tensor]:
+        """Return the places of their candidates in the strip, some of the first halves at a time if they are many."""
+        first, second, q = self.level.first.members, self.level.second.members, len(self.level.second.cell)
+        most, p = STRIP_PART[self.first.device.type], len(self.level.first.cell)
+        size = p if self.candidates <= most else max(1, most // q)
+        for start in range(0, p, size):
+            inside = (first.order >= start) & (first.order < start + size)
+            counts = torch.bincount(self.level.first.cell[start : start + size], minlength=len(first.counts))
+            one, other = Members(first.order[inside], counts).pairs(second, self.first, self.second)
+            yield one * q + other
 
     def parts(self) -> Iterator["_Some"]:
         """Cut into parts with as many corners as there is memory for."""
@@ -153,11 +168,13 @@ class Descent:
         count, q = len(strip), len(strip.index_second)
         is_small = len(strip.index_first) < LEAST_FIRSTS or count * screen.points < LEAST_COVARIANCES
         if not strip.axes_second or threshold == -torch.inf or is_small:
-            return Left(strip, None)
+            return Left(strip, count)
         left: _Some | None = None
         ends, done = (costs.whole * count, costs.scattered * count), _Done()
         for level in self._levels(strip, threshold):
             some = self._within(left, level)
+            if some is None:
+                break
             rows = torch.unique(level.first.corners[torch.unique(some.first)])
             dense, sparse = some.dense_cost(len(rows)), costs.node * some.own_nodes
             cost, few = min(dense, sparse), some.few()
@@ -178,25 +195,29 @@ class Descent:
             ends = float(firsts * q), costs.scattered * left.candidates
             if not firsts:
                 break
+        spent = done.nodes, done.multiplications
         if left is None:
-            return Left(strip, None, done.nodes, done.multiplications)
+            return Left(strip, count, None, *spent)
         if ends[0] <= ends[1]:
             kept = strip.with_first(torch.isin(left.level.first.cell, left.first))
-            return Left(kept, None, done.nodes, done.multiplications)
-        one, other = left.level.first.members.pairs(left.level.second.members, left.first, left.second)
-        return Left(strip, one * q + other, done.nodes, done.multiplications)
+            return Left(kept, len(kept), None, *spent)
+        return Left(strip, left.candidates, left.places(), *spent)
 
-    def _within(self, wider: _Some | None, level: Level) -> _Some:
-        """Return the cells of a level that share candidates with some others, which may be wider; all without these."""
+    def _within(self, wider: _Some | None, level: Level) -> _Some | None:
+        """Return the cells of a level that share candidates with some others, or all; None if there is no room."""
         first, second = level.first.members, level.second.members
-        count = len(second.counts)
+        count, most = len(second.counts), STRIP_PART[second.counts.device.type]
         if wider is None:
+            if len(first.counts) * count > most:
+                return None
             cells = torch.arange(len(first.counts) * count, device=first.counts.device)
         else:
             pair = id(wider.level.second), id(level.second)
             if pair not in self._within_second:
                 self._within_second[pair] = level.second.within(wider.level.second)
             own, others = level.first.within(wider.level.first), self._within_second[pair]
+            if int((own.counts[wider.first] * others.counts[wider.second]).sum()) > most:
+                return None
             one, other = own.pairs(others, wider.first, wider.second)
             cells = torch.unique(one * count + other)
         return _Some(level, cells // count, cells % count)
@@ -207,9 +228,12 @@ class Descent:
         """Return the cells that all pairs of some nodes of the first halves with those of the second leave of some."""
         level, criterion = some.level, self._judge.criterion
         second, count = level.second, len(level.second.members.counts)
-        sides = sides_of(screen.strip(level.strip(strip, rows)), criterion)
         done.add(len(rows) * len(second.nodes), screen)
-        sides = [second.largest(side.view(len(rows), -1)).flatten() for side in sides]
+        parts = []
+        for part in level.strip(strip, rows).within(STRIP_PART[strip.device.type]):
+            sides = sides_of(screen.strip(part), criterion)
+            parts.append([second.largest(side.view(-1, len(second.nodes))).flatten() for side in sides])
+        sides = [torch.cat(side) for side in zip(*parts, strict=True)]
         corners = level.first.corners.mT
         places = (torch.searchsorted(rows, corner[some.first]) * count + some.second for corner in corners)
         return some.take(self._judge(level.bounds(sides, places, criterion), threshold))

@@ -25,7 +25,7 @@ LEAST_SECOND, MOST_SECOND = 512, 2**17
 # Second halves at most, in units of the square root of all: cells of them are to be ruled out for many first halves.
 BALANCE = 4
 # First halves of a strip at most, and strips at least: enough to share between threads.
-MOST_FIRST, STRIPS = 512, 4
+MOST_FIRST, STRIPS = 4096, 8
 
 
 @dataclass(frozen=True)
