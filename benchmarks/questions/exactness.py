@@ -206,7 +206,7 @@ QUESTION = Question(
         "full": [
             *_pairwise(),
             _case("floats", 6, 200, 1e-2, reach=4.0, grid=10**6),
-            _case("mixed", 6, 200, 0.1, reach=4.0, grid=250_000, direction="maximize"),
+            _case("mixed", 6, 200, 0.1, reach=4.0, grid=500_000, direction="maximize"),
         ],
     },
     sides=sides,

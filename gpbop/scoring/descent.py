@@ -28,9 +28,9 @@ WORTH_IT = 0.5
 TRIED, TRIED_FROM = 32, 8
 # Where a share f of the cells is left, they have a share of the nodes of about f to this power.
 NODES = 0.8
-# First halves under which tables of the nodes take longer than all the rest; covariances of a strip under which its
-# cells do.
-LEAST_FIRSTS = 24
+# First halves under which tables of the nodes take longer than all the rest, though strips share them;
+# covariances of a strip under which its cells do.
+LEAST_FIRSTS = 4
 LEAST_COVARIANCES = 2**22
 
 

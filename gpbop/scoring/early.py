@@ -23,12 +23,13 @@ FEW = (48, 96, 192)
 # What a covariance costs beside a multiplication, and float64 beside float32: chosen by benchmarks/fused_rows.py.
 COVARIANCE = 48
 DOUBLE = {"cpu": 2.0, "cuda": 12.0}
-# What scattered candidates cost beside those of a strip, rows and look-ups included. CPU: as measured at 200 and more
-# training points; CUDA: by counting instructions.
+# What scattered candidates cost beside those of a strip: by counting instructions on CUDA; a CPU takes as long for
+# each; and what it takes to make and to read a row of them, in multiplications. CPU: as measured.
 SCATTERED = {
-    "cpu": {torch.float32: 1.5, torch.float64: 1.2},
+    "cpu": {torch.float32: 1.0, torch.float64: 1.0},
     "cuda": {torch.float32: 2.1, torch.float64: 1.4},
 }
+ROW = {"cpu": 16_000.0, "cuda": 0.0}
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,17 @@ class EarlyStages:
     @property
     def costs(self) -> list[float]:
         """What a candidate costs in each of them, in units of the first stage."""
-        whole = self._cost(_Kind(self.first.r, not self._criterion.needs_mean, self.first.dtype))
-        return [self._cost(kind) / whole for kind in self._kinds]
+        return [self._cost(kind) / self._whole for kind in self._kinds]
 
     @property
     def scattered(self) -> float:
         """What a scattered candidate costs in the first stage beside one of a strip."""
-        return SCATTERED[self.first.G.device.type][self.first.dtype]
+        device = self.first.G.device.type
+        return SCATTERED[device][self.first.dtype] + ROW[device] / self._whole
+
+    @property
+    def _whole(self) -> float:
+        return self._cost(_Kind(self.first.r, not self._criterion.needs_mean, self.first.dtype))
 
     def _possible(self) -> list[_Kind]:
         dtypes = (torch.float32, torch.float64)

@@ -15,7 +15,7 @@ from gpbop.errors import ConfigError, SpaceError, explain
 from gpbop.parameters import INACTIVE, Categorical, Json, Parameter
 from gpbop.parameters.choices import suggest
 from gpbop.scoring.sources.base import Device, Indexed, Keep, Source, SourceError, check_index, regroup
-from gpbop.scoring.sources.blocks import Block, Strip
+from gpbop.scoring.sources.blocks import Axes, Block, Strip
 from gpbop.space import LARGEST_INDEX, Space
 
 Constraint: TypeAlias = Callable[[Tensor], Tensor]
@@ -24,8 +24,8 @@ Constraint: TypeAlias = Callable[[Tensor], Tensor]
 LEAST_SECOND, MOST_SECOND = 512, 2**17
 # Second halves at most, in units of the square root of all: cells of them are to be ruled out for many first halves.
 BALANCE = 4
-# First halves of a strip at most, and strips at least: enough to share between threads.
-MOST_FIRST, STRIPS = 4096, 8
+# First halves of a strip at most, and configs; strips at least: enough to share between threads.
+MOST_FIRST, MOST_CONFIGS, STRIPS = 4096, 2**26, 8
 
 
 @dataclass(frozen=True)
@@ -115,26 +115,21 @@ class Grid(Indexed):
     @override
     def pieces(self, rows: int, *, device: Device = None) -> Iterator[Block | Strip]:
         parts = self._parts()
-        second = _second_half(parts)
-        if self._constraint is not None or len(second) == len(parts):
+        chosen = _second_half(parts)
+        if self._constraint is not None or len(chosen) == len(parts):
             yield from self.blocks(rows, device=device)
             return
-        halves = [[part for part in parts if (part in second) is is_second] for is_second in (False, True)]
+        halves = [[part for part in parts if (part in chosen) is is_second] for is_second in (False, True)]
         is_second = torch.zeros(self._space.d, dtype=torch.bool, device=device)
-        is_second[[column for part in second for column in part.columns]] = True
+        is_second[[column for part in chosen for column in part.columns]] = True
         p, q = (prod(part.size for part in half) for half in halves)
-        firsts = min(MOST_FIRST, max(1, p // STRIPS))
-        axes = tuple((part.size, part.numeric) for part in halves[1]) if q <= MOST_SECOND else ()
-        for at in range(0, q, MOST_SECOND):  # never all at once: a single parameter may have 2^40 levels
-            places = _positions(halves[1], torch.arange(at, min(at + MOST_SECOND, q), device=device))
-            X_second = self.rows(places)
-            for box in _boxes(halves[0], firsts):
-                first = torch.zeros(1, dtype=torch.int64, device=device)
-                for part, levels in zip(halves[0], box, strict=True):
-                    along = torch.arange(levels.start, levels.stop, device=device) * part.stride
-                    first = (first.unsqueeze(1) + along).flatten()
-                own = tuple((len(levels), part.numeric) for part, levels in zip(halves[0], box, strict=True))
-                yield Strip(first, places, self.rows(first), X_second, is_second, own, axes)
+        firsts = max(1, min(MOST_FIRST, MOST_CONFIGS // min(q, MOST_SECOND), p // STRIPS))
+        for box in _boxes(halves[1], MOST_SECOND):  # never all at once: a single parameter may have 2^40 levels
+            second, axes = _positions(halves[1], box, device), _axes(halves[1], box)
+            X_second = self.rows(second)
+            for own in _boxes(halves[0], firsts):
+                first = _positions(halves[0], own, device)
+                yield Strip(first, second, self.rows(first), X_second, is_second, _axes(halves[0], own), axes)
 
     @override
     def unfiltered(self) -> tuple[Source, Keep | None]:
@@ -213,27 +208,31 @@ def _boxes(parts: Sequence[_Part], most: int) -> Iterator[list[range]]:
 
     Parts whose levels are no neighbours are cut first.
     """
-    pieces = [1 for _ in parts]
     lengths = [part.size for part in parts]
     while prod(lengths) > most:
         cut = max(range(len(parts)), key=lambda j: (lengths[j] > 1 and parts[j].numeric is None, lengths[j]))
-        pieces[cut] = min(2 * pieces[cut], parts[cut].size)
-        lengths[cut] = -(-parts[cut].size // pieces[cut])
-    for number in range(prod(pieces)):
+        lengths[cut] = -(-lengths[cut] // 2)
+    counts = [-(-part.size // length) for part, length in zip(parts, lengths, strict=True)]
+    for number in range(prod(counts)):
         box = []
-        for part, count in zip(reversed(parts), reversed(pieces), strict=True):
+        for part, length, count in reversed(list(zip(parts, lengths, counts, strict=True))):
             number, place = divmod(number, count)
-            box.append(range(part.size * place // count, part.size * (place + 1) // count))
+            box.append(range(place * length, min((place + 1) * length, part.size)))
         yield box[::-1]
 
 
-def _positions(parts: Sequence[_Part], numbers: Tensor) -> Tensor:
-    """Return the positions in the grid of configs of some of its parts, by their numbers; the last part is fastest."""
-    positions = torch.zeros_like(numbers)
-    for part in reversed(parts):
-        positions += numbers % part.size * part.stride
-        numbers = numbers // part.size
+def _positions(parts: Sequence[_Part], box: Sequence[range], device: Device) -> Tensor:
+    """Return the positions in the grid of the configs of a box; the last part is fastest."""
+    positions = torch.zeros(1, dtype=torch.int64, device=device)
+    for part, levels in zip(parts, box, strict=True):
+        along = torch.arange(levels.start, levels.stop, device=device) * part.stride
+        positions = (positions.unsqueeze(1) + along).flatten()
     return positions
+
+
+def _axes(parts: Sequence[_Part], box: Sequence[range]) -> Axes:
+    """Return what a box is a grid of, see `Strip`."""
+    return tuple((len(levels), part.numeric) for part, levels in zip(parts, box, strict=True))
 
 
 def _places(space: Space, name: str, values: Json) -> Tensor:
