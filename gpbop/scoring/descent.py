@@ -152,7 +152,8 @@ class Descent:
         self._judge, self._norm = judge, norm
         self._powers = Powers(judge.criterion.factor)
         self._seconds: tuple[Tensor | None, list[tuple[float, Cells]]] = (None, [])
-        self._within_second: dict[tuple[int, int], Members] = {}
+        # The cells are kept with it, so that no others come to have their ids.
+        self._within_second: dict[tuple[int, int], tuple[Members, Cells, Cells]] = {}
 
     def __call__(self, strip: Strip, screen: FusedScreen, threshold: float, costs: Costs) -> Left:
         """Rule out cells of a strip.
@@ -212,15 +213,21 @@ class Descent:
                 return None
             cells = torch.arange(len(first.counts) * count, device=first.counts.device)
         else:
-            pair = id(wider.level.second), id(level.second)
-            if pair not in self._within_second:
-                self._within_second[pair] = level.second.within(wider.level.second)
-            own, others = level.first.within(wider.level.first), self._within_second[pair]
+            own = level.first.within(wider.level.first)
+            others = self._seconds_in(wider.level.second, level.second)
             if int((own.counts[wider.first] * others.counts[wider.second]).sum()) > most:
                 return None
             one, other = own.pairs(others, wider.first, wider.second)
             cells = torch.unique(one * count + other)
         return _Some(level, cells // count, cells % count)
+
+    def _seconds_in(self, wider: Cells, cells: Cells) -> Members:
+        """Return which cells of second halves are in wider ones; once for all strips and threads that share both."""
+        known = self._within_second.get((id(wider), id(cells)))
+        if known is None:
+            known = cells.within(wider), wider, cells
+            self._within_second[id(wider), id(cells)] = known
+        return known[0]
 
     def _dense(
         self, strip: Strip, some: _Some, rows: Tensor, screen: FusedScreen, threshold: float, done: "_Done"
