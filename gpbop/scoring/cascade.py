@@ -20,7 +20,7 @@ from gpbop.scoring.early import EarlyStages
 from gpbop.scoring.fused_screening import FusedScreen
 from gpbop.scoring.held import Counts, Held
 from gpbop.scoring.later import LaterStages
-from gpbop.scoring.memory import BLOCK_ROWS, STRIP_PART, is_out_of_memory
+from gpbop.scoring.memory import BLOCK_ROWS, STRIP_PART, WAITING_BYTES, is_out_of_memory
 from gpbop.scoring.partial import squared_norm
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.queue import Queue
@@ -104,7 +104,11 @@ class Cascade:
                 entered += len(narrowed)
                 if len(narrowed):
                     left.append(self._bounded(narrowed, pool, workspace))
-            # All at once, and last: a block that is begun again, for want of memory, is not to be here twice.
+                # Where a strip leaves so many that they cannot stay, they may be here twice if it is begun again.
+                if sum(held.bytes for held in left) > WAITING_BYTES[self.device.type]:
+                    self._later.add(Held.joined(left), entered, pool, workspace)
+                    left, entered = [], 0
+            # Else all at once, and last: a block that is begun again, for want of memory, is here once.
             self._later.add(Held.joined(left) if left else None, entered, pool, workspace)
         with self._lock:
             self.candidates += len(work)

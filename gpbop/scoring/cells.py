@@ -39,7 +39,7 @@ RESIDUAL_ERROR = 1e-14
 
 
 class Powers:
-    """Bounds of P between the nodes of one axis, in standardised units; each is computed once.
+    """Bounds of P between the nodes of the axes of one grid, in standardised units; each is computed once.
 
     Args:
         factor: The factorised process.
@@ -56,13 +56,14 @@ class Powers:
             else 1.0
         )
         self._scale = float(factor.outputscale) * share
-        self._known: dict[tuple[int, int, bytes], float] = {}
+        self._known: dict[tuple[int, int, int, float, float], float] = {}
 
     def __call__(self, levels: Tensor, column: int, stride: int) -> float:
         """Return the bound for an axis of so many levels, the ascending values of a column, on the CPU."""
         if stride == 1:
             return 0.0
-        key = column, stride, levels.numpy().tobytes()
+        # Levels that follow each other in one grid are known by their ends.
+        key = column, stride, len(levels), float(levels[0]), float(levels[-1])
         if key not in self._known:
             self._known[key] = self._bound(levels, column, _nodes(len(levels), stride))
         return self._known[key]
@@ -211,7 +212,8 @@ class Level:
             largest = [torch.maximum(*pair) for pair in zip(largest, found, strict=True)] if largest else found
         std, *best = largest
         power = self.first.power + self.second.power
-        high = (std + power).square_()
+        # The bounds of believed points hold up to a share of the variance, see `DenseRounding`: so P counts with it.
+        high = (std + math.sqrt(1.0 + criterion.dense.apart) * power).square_()
         if not best:
             return Bounds(high.new_empty(len(high), 0), high.new_empty(len(high), 0), high)
         mean = criterion.sign * (best[0] + self.norm * power).unsqueeze(1)

@@ -16,7 +16,7 @@ from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.cells import Cells, Level, Members, Powers, sides_of, strides_within
 from gpbop.scoring.fused_screening import FusedScreen
-from gpbop.scoring.memory import STRIP_PART
+from gpbop.scoring.memory import MOST_CELLS, STRIP_PART
 from gpbop.scoring.sources.blocks import MOST_TABLE, Axes, Strip
 
 # How much looser than the corners the bounds of a level may be, in standardised units of the mean (or, without a mean,
@@ -105,7 +105,7 @@ class _Some:
 
     def dense_cost(self, rows: int) -> float:
         """Return how many nodes of the second halves there are for so many of the first, if there is room for them."""
-        second, most = self.level.second, STRIP_PART[self.first.device.type]
+        second, most = self.level.second, MOST_CELLS[self.first.device.type]
         has_room = len(second.nodes) <= MOST_TABLE and rows * len(second.members.counts) <= most
         return float(rows * len(second.nodes)) if has_room else math.inf
 
@@ -207,7 +207,7 @@ class Descent:
     def _within(self, wider: _Some | None, level: Level) -> _Some | None:
         """Return the cells of a level that share candidates with some others, or all; None if there is no room."""
         first, second = level.first.members, level.second.members
-        count, most = len(second.counts), STRIP_PART[second.counts.device.type]
+        count, most = len(second.counts), MOST_CELLS[second.counts.device.type]
         if wider is None:
             if len(first.counts) * count > most:
                 return None

@@ -24,6 +24,8 @@ SQUARES = 3
 STRIP_TABLES, STRIP_SUMS = 4, 8
 # Candidates of a part of a strip that are evaluated at once; on a GPU enough for its kernels to be tuned.
 STRIP_PART = {"cpu": 2**19, "cuda": 2**21}
+# Cells of a strip that are told apart, and numbers for each while they are.
+MOST_CELLS, CELL_ARRAYS = {"cpu": 2**21, "cuda": 2**23}, 6
 # What candidates may take that wait for the later stages; while they are joined and sorted there are so many copies.
 WAITING_BYTES, WAITING_COPIES = {"cpu": 2**25, "cuda": 2**27}, 3
 # What the candidates of a batch's queue may take, and again what is computed of those that were looked at; where memory
@@ -53,10 +55,10 @@ Some = TypeVar("Some", bound=Candidates)
 def needed_bytes(factor: Factor, d: int, rows: int, threads: int, numbers: int | None = None) -> int:
     """Return an upper bound of the memory that scoring takes beside the source, in bytes, whatever its size.
 
-    8 [3 n^2 + 4 n q + threads (8 p + 3 rows (d + 1) + 6 rows n)], the last term under the cap `factor.block_bytes`,
-    and 3 WAITING_BYTES: squares of the factor; tables of the second halves of strips of a grid, q = MOST_TABLE; sums of
-    parts of strips, p = STRIP_PART; blocks of encoded rows with their indices; rows of covariances of those computed
-    densely; candidates that wait.
+    8 [3 n^2 + 4 n q + threads (8 p + 6 c + 3 rows (d + 1) + 6 rows n)], the last term under the cap
+    `factor.block_bytes`, and 3 WAITING_BYTES: squares of the factor; tables of the second halves of strips of a grid,
+    q = MOST_TABLE; sums of parts of strips, p = STRIP_PART; cells of strips, c = MOST_CELLS; blocks of encoded rows
+    with their indices; rows of covariances of those computed densely; candidates that wait.
 
     Args:
         factor: The factorised process over n points.
@@ -68,7 +70,8 @@ def needed_bytes(factor: Factor, d: int, rows: int, threads: int, numbers: int |
     n, kind = len(factor.L), factor.L.device.type
     dense = min(factor.block_bytes, 8 * rows * (numbers or BLOCK_ARRAYS * n))
     shared = 8 * SQUARES * n * n + 8 * STRIP_TABLES * n * MOST_TABLE + WAITING_COPIES * WAITING_BYTES[kind]
-    return shared + threads * (8 * STRIP_SUMS * STRIP_PART[kind] + 8 * BLOCKS_ALIVE * rows * (d + 1) + dense)
+    cells = 8 * CELL_ARRAYS * MOST_CELLS[kind]
+    return shared + threads * (cells + 8 * STRIP_SUMS * STRIP_PART[kind] + 8 * BLOCKS_ALIVE * rows * (d + 1) + dense)
 
 
 def queue_bytes(factor: Factor) -> int:

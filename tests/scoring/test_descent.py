@@ -19,7 +19,7 @@ from gpbop.scoring.descent import Costs, Descent, Left
 from gpbop.scoring.fused_screening import FusedScreen
 from gpbop.scoring.partial import squared_norm
 from gpbop.scoring.pivoting import Projection
-from gpbop.scoring.sources import Grid
+from gpbop.scoring.sources import Grid, grid
 from gpbop.scoring.sources.blocks import Strip
 from tests.scoring.candidates import process
 
@@ -86,7 +86,8 @@ def test_nothing_that_reaches_the_threshold_is_lost(
     strip = strips()[number]
     exact = values(name, strip)
     threshold = float(exact.quantile(quantile))
-    changed = {"WORTH_IT": worth, "TRIED_FROM": tried_from, "STRIP_PART": {"cpu": part}}
+    sizes = {"STRIP_PART": {"cpu": part}, "MOST_CELLS": {"cpu": 4 * part}}
+    changed = {"WORTH_IT": worth, "TRIED_FROM": tried_from, **sizes}
     with mock.patch.multiple(descent, LEAST_FIRSTS=1, LEAST_COVARIANCES=0, **changed):
         found = kept(descended(name, strip, threshold, costs=costs))
     reaching = strip.block().index[exact >= threshold]
@@ -155,3 +156,32 @@ def test_first_halves_have_wide_cells_too() -> None:
     assert len(level.second.nodes) < 0.1 * len(strip.index_second)
     parts = [strip.with_first(slice(0, 9)), strip.with_second(slice(0, 9))]
     assert [(part.axes_first == (), part.axes_second == ()) for part in parts] == [(True, False), (False, True)]
+
+
+@pytest.mark.parametrize("name", ["ei", "ucb", "max_variance"])
+def test_both_ways_to_compute_nodes_leave_the_same_cells(name: str) -> None:
+    """At every level: by all pairs of nodes, and by those of each cell."""
+    space = Space({letter: Float(0.0, 1.0, step=0.05) for letter in "abc"})
+    gp = process(space, 60, lengthscale=1.0, noise=1e-3, smoothness="rbf")
+    asked, fast = criterion(name, Question(gp)), backend("cpu")
+    assert fast is not None
+    dense, needs_mean = asked.dense, asked.needs_mean
+    screen = FusedScreen(gp.factor, Projection.of(gp.factor, 60), dense, 60, needs_mean, torch.float64, fast)
+    compared = 0
+    with mock.patch.multiple(grid, LEAST_SECOND=20, MOST_SECOND=500):
+        pieces = list(Grid(space).pieces(1000))
+    for strip in pieces[::3]:
+        assert isinstance(strip, Strip)
+        mean, variance = gp.factor.moments(strip.block().X)
+        threshold = float(asked(mean.unsqueeze(1), variance).quantile(0.9))
+        way = Descent(Judge(asked), squared_norm(gp.factor, dense.rho) ** 0.5)
+        for level in way._levels(strip, threshold):
+            some = way._within(None, level)
+            assert some is not None
+            rows, done = torch.arange(len(level.first.nodes)), descent._Done()
+            one = way._dense(strip, some, rows, screen, threshold, done)
+            other = way._sparse(strip, some, screen, threshold, done)
+            assert torch.equal(one.first, other.first)
+            assert torch.equal(one.second, other.second)
+            compared += 0 < len(one.first) < len(some.first) and bool(level.first.pooled)
+    assert compared > 2

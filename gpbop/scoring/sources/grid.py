@@ -26,6 +26,9 @@ LEAST_SECOND, MOST_SECOND = 512, 2**17
 BALANCE = 4
 # First halves of a strip at most, and configs; strips at least: enough to share between threads.
 MOST_FIRST, MOST_CONFIGS, STRIPS = 4096, 2**26, 8
+# How many times fewer configs there are where first halves have no neighbours: each is a cell, for which there is less
+# room.
+NARROW = 8
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,9 @@ class Grid(Indexed):
         is_second = torch.zeros(self._space.d, dtype=torch.bool, device=device)
         is_second[[column for part in chosen for column in part.columns]] = True
         p, q = (prod(part.size for part in half) for half in halves)
-        firsts = max(1, min(MOST_FIRST, MOST_CONFIGS // min(q, MOST_SECOND), p // STRIPS))
+        has_wide = any(part.numeric is not None and part.size > 2 for part in halves[0])
+        most = MOST_CONFIGS if has_wide else MOST_CONFIGS // NARROW
+        firsts = max(1, min(MOST_FIRST, most // min(q, MOST_SECOND), p // STRIPS))
         for box in _boxes(halves[1], MOST_SECOND):  # never all at once: a single parameter may have 2^40 levels
             second, axes = _positions(halves[1], box, device), _axes(halves[1], box)
             X_second = self.rows(second)
