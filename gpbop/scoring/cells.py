@@ -107,19 +107,25 @@ class Cells:
 
     @staticmethod
     def of(index: Tensor, X: Tensor, axes: Axes, strides: Sequence[int], powers: Powers) -> "Cells":
-        """Build the cells of halves; without axes each is a cell."""
+        """Build the cells of halves; without axes each is a cell.
+
+        Args:
+            index: `p` positions.
+            X: `p x d` encoded rows.
+            axes: What they are a grid of, see `Strip`.
+            strides: One for each axis; those of axes without a column are 1.
+            powers: Bounds P.
+        """
         if not axes:
             axes, strides = ((len(index), None),), (1,)
         device = X.device
         along = [_nodes(size, stride) for (size, _), stride in zip(axes, strides, strict=True)]
+        counts = [max(len(nodes) - (stride > 1), 1) for nodes, stride in zip(along, strides, strict=True)]
         # The last level belongs to the last cell, which may have no other level of its own.
         numbers = [
-            (level // stride).clamp_max(max(len(nodes) - 2, 0)) if stride > 1 else level
-            for level, nodes, stride in zip(
-                (torch.arange(size, device=device) for size, _ in axes), along, strides, strict=True
-            )
+            (torch.arange(size, device=device) // stride).clamp_max_(count - 1)
+            for (size, _), stride, count in zip(axes, strides, counts, strict=True)
         ]
-        counts = [max(len(nodes) - (stride > 1), 1) for nodes, stride in zip(along, strides, strict=True)]
         nodes = _mixed([torch.tensor(nodes, device=device) for nodes in along], [size for size, _ in axes])
         power = sum(
             powers(levels, column, stride)
