@@ -31,7 +31,7 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 def tables_of(n: int, d: int, codes: int, r: int, dtype: torch.dtype, device: torch.device) -> Tables:
-    """Return training points in d numeric and some code columns of CODES codes each; G is scaled to tame sums."""
+    """Return training points in d numeric and some code columns of CODES codes each; T is scaled to tame sums."""
     generator = torch.Generator().manual_seed(0)
 
     def rand(*shape: int) -> Tensor:
@@ -39,9 +39,11 @@ def tables_of(n: int, d: int, codes: int, r: int, dtype: torch.dtype, device: to
 
     starts = torch.arange(0, codes * CODES, CODES, dtype=torch.int32, device=device)
     scale = SCALES["matern52"] / d**0.5
-    G = (rand(r, r) - 0.5).tril() / r
-    codings = rand(n, codes * CODES)
-    return Tables(scale * rand(n, d), codings, starts, (0.7, 0.2, 0.1), rand(n) - 0.5, G, G.abs().sum(1), "matern52")
+    T = (rand(r, r) - 0.5).tril(-1) / r + torch.eye(r, dtype=dtype, device=device)
+    codings, g = rand(n, codes * CODES), T.abs().sum(1)
+    if device.type == "cpu":  # which solves T y = k
+        g = g[:0]
+    return Tables(scale * rand(n, d), codings, starts, (0.7, 0.2, 0.1), rand(n) - 0.5, T, g, "matern52")
 
 
 def dense(z: Tensor, codes: Tensor, tables: Tables, tile: int) -> Sums:
@@ -57,9 +59,13 @@ def dense(z: Tensor, codes: Tensor, tables: Tables, tile: int) -> Sums:
             k = k * (both * kh + only_x) + only_h * kh
         else:
             k = k * (both + only_x) + only_h
-        y = k[:, : len(tables.G)] @ tables.G.mT
-        sums = k @ tables.weights, k.abs() @ tables.weights.abs()
-        parts.append(Sums(*sums, y.square().sum(1), y.abs() @ tables.g))
+        y, sums = k[:, : len(tables.T)], (k @ tables.weights, k.abs() @ tables.weights.abs())
+        if tables.is_solved:
+            y = torch.linalg.solve_triangular(tables.T, y.mT, upper=False).mT
+            parts.append(Sums(*sums, y.square().sum(1), y[:0, 0]))
+        else:
+            y = y @ tables.T.mT
+            parts.append(Sums(*sums, y.square().sum(1), y.abs() @ tables.g))
     return Sums(*map(torch.cat, zip(*parts, strict=True)))
 
 
@@ -156,7 +162,7 @@ def main() -> None:
     parser.add_argument("--observations", type=int, nargs="+", default=[200, 500, 1000, 2000, 5000])
     parser.add_argument("--dims", type=int, nargs="+", default=[6, 12, 20], help="numeric features")
     parser.add_argument("--codes", type=int, nargs="+", default=[0, 3], help="code columns")
-    parser.add_argument("--pivots", type=int, nargs="+", default=[32, 128], help="rows of G")
+    parser.add_argument("--pivots", type=int, nargs="+", default=[32, 128], help="rows of T")
     parser.add_argument("--dtypes", nargs="+", choices=list(DTYPES), default=list(DTYPES))
     parser.add_argument("--candidates", type=int, default=0, help="default: 2^22 on CUDA, 2^15 on the CPU")
     parser.add_argument("--tile", type=int, default=0, help="candidates in a tile of torch; default as above, / 64")

@@ -2,7 +2,10 @@
 
 What is computed for each candidate, without ever holding the `m x n` matrix of covariances:
 
-    mean = sum_j k_j alpha_j,   size = sum_j |k_j alpha_j|,   norm = |G k|^2,   sway = sum_i g_i |(G k)_i|
+    mean = sum_j k_j alpha_j,   size = sum_j |k_j alpha_j|,   norm = |y|^2,   sway = sum_i g_i |y_i|
+
+where y = G k, or y solves L1 y = k. A solve costs no more operations and is far more accurate, but each y_i waits for
+those before: a CPU, which takes few candidates at a time, solves; a GPU multiplies.
 
 This file holds the contract and its plain torch reference; `fused_cpu` (Numba) and `fused_cuda` (Triton) are the fast
 ones. All of them are proven equal to the reference by the conformance test.
@@ -13,7 +16,8 @@ Notation:
             (3 e^2)) 2^-u, e = log2 of Euler's number
     k_h     product over the code columns of `similarity`, one factor for each
     k       mix_0 k_x k_h + mix_1 k_x + mix_2 k_h, the outputscale included; 1 stands for an absent part
-    g       sum_j |G_ij|, (r,)
+    T       lower triangular, (r, r): G, or L1
+    g       sum_j |G_ij|, (r,); none where y is solved for
 """
 
 import math
@@ -24,6 +28,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from gpbop.kernels.closed_form import EXACT_DISTANCE
 from gpbop.kernels.continuous import Smoothness
 
 LOG2_E = math.log2(math.e)
@@ -37,14 +42,16 @@ SCALES: dict[Smoothness, float] = {
 class Tables(NamedTuple):
     """What is read of the `n` training points; all floats have one dtype, float32 or float64, and are contiguous.
 
+    For `grouped`, z, similarity, weights and T are stacked, one of each for every group.
+
     Attributes:
         z: `n x F` scaled numeric features.
         similarity: `n x H` factors of k_h: one column for each code of each code column, side by side.
         starts: `S` int32 numbers of the first column in `similarity` of each code column.
         mix: Three numbers.
         weights: `n` weights alpha of the mean; `0` where no mean is wanted, then only the first `r` rows are read.
-        G: `r x r` lower triangular matrix, zero above the diagonal.
-        g: `r` sums of absolute values of its rows.
+        T: `r x r` lower triangular matrix, zero above the diagonal.
+        g: `r` sums of absolute values of its rows; `0` where T y = k is solved.
         smoothness: The profile.
     """
 
@@ -53,14 +60,24 @@ class Tables(NamedTuple):
     starts: Tensor
     mix: tuple[float, float, float]
     weights: Tensor
-    G: Tensor
+    T: Tensor
     g: Tensor
     smoothness: Smoothness
 
     @property
     def width(self) -> int:
         """Number of training points that are read."""
-        return len(self.z) if len(self.weights) else len(self.G)
+        return self.z.shape[-2] if self.has_mean else self.T.shape[-1]
+
+    @property
+    def has_mean(self) -> bool:
+        """Whether a mean is wanted."""
+        return self.weights.shape[-1] > 0
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether T y = k is solved for y; else y = T k."""
+        return not len(self.g)
 
 
 class Sums(NamedTuple):
@@ -70,7 +87,7 @@ class Sums(NamedTuple):
         mean: `m` sums; empty where no mean is wanted.
         size: `m` sums of absolute values, or upper bounds of them; empty where no mean is wanted.
         norm: `m` sums of squares.
-        sway: `m` sums that tell how far small errors of G k move the norm.
+        sway: `m` sums that tell how far small errors of G k move the norm; empty where y is solved for.
     """
 
     mean: Tensor
@@ -104,6 +121,38 @@ def scattered(z: Tensor, codes: Tensor, tables: Tables) -> Sums:
     return _sums(x, kh, tables)
 
 
+def by_nearest(points: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
+    """Sort points by the nearest of some centres.
+
+    Args:
+        points: `m x F` float32 points.
+        centres: `g x F` centres, at least one.
+    Returns:
+        An order of the points, and the `g` ends of the groups in it.
+    """
+    number = torch.cdist(points, centres, compute_mode=EXACT_DISTANCE).argmin(1)
+    return number.argsort(stable=True), number.bincount(minlength=len(centres)).cumsum(0)
+
+
+def grouped(z: Tensor, codes: Tensor, ends: Tensor, tables: Tables) -> Sums:
+    """Evaluate groups of candidates, each beside training points of its own.
+
+    Args:
+        z: `m x F` scaled numeric features, group by group.
+        codes: `m x S` int32 codes.
+        ends: `g` ascending int64 numbers of the first candidates after each group.
+        tables: The training points of all groups, as many of each.
+    """
+    parts = []
+    stacked = zip(tables.z, tables.similarity, tables.weights, tables.T, strict=True)
+    for end, begin, (points, similarity, weights, T) in zip(
+        ends.tolist(), [0, *ends.tolist()[:-1]], stacked, strict=True
+    ):
+        own = tables._replace(z=points, similarity=similarity, weights=weights, T=T)
+        parts.append(scattered(z[begin:end], codes[begin:end], own))
+    return Sums(*map(torch.cat, zip(*parts, strict=True)))
+
+
 def strips(x_first: Tensor, h_first: Tensor, x_second: Tensor, h_second: Tensor, tables: Tables) -> Sums:
     """Evaluate all pairs of a first half and a second half of a product of candidates.
 
@@ -128,10 +177,14 @@ def _sums(x: Tensor, kh: Tensor, tables: Tables) -> Sums:
     kx = profile(x, tables.smoothness)
     both, only_x, only_h = tables.mix
     k = both * kx * kh + only_x * kx + only_h * kh
-    r = len(tables.G)
-    y = k[:, :r] @ tables.G.tril().mT
-    norm, sway = y.square().sum(1), y.abs() @ tables.g
-    if not len(tables.weights):
+    r = len(tables.T)
+    if tables.is_solved:
+        y = torch.linalg.solve_triangular(tables.T, k[:, :r].mT, upper=False).mT
+        norm, sway = y.square().sum(1), y[:0, 0]
+    else:
+        y = k[:, :r] @ tables.T.tril().mT
+        norm, sway = y.square().sum(1), y.abs() @ tables.g
+    if not tables.has_mean:
         return Sums(norm[:0], norm[:0], norm, sway)
     terms = k * tables.weights
     return Sums(terms.sum(1), terms.abs().sum(1), norm, sway)
@@ -142,8 +195,12 @@ class Backend(Protocol):
 
     # Terms of the mean that are summed in the working precision before they are added in float64.
     SUM_BLOCK: int
-    # Terms of a row of G k that are summed before they are added to the sum.
-    G_STEP: int
+    # Whether y is solved for.
+    SOLVES: bool
+
+    def term_roundings(self, r: int) -> int:
+        """Return how many roundings come together, at most, in a term of a row of G k, or of L1 y."""
+        ...
 
     def scattered(self, z: Tensor, codes: Tensor, tables: Tables) -> Sums:
         """Evaluate candidates that have nothing in common."""
@@ -151,6 +208,18 @@ class Backend(Protocol):
 
     def strips(self, x_first: Tensor, h_first: Tensor, x_second: Tensor, h_second: Tensor, tables: Tables) -> Sums:
         """Evaluate all pairs of first and second halves."""
+        ...
+
+
+class Grouping(Backend, Protocol):
+    """One that takes few candidates at a time, so that they may have training points of their own."""
+
+    def by_nearest(self, points: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
+        """Sort points by the nearest of some centres."""
+        ...
+
+    def grouped(self, z: Tensor, codes: Tensor, ends: Tensor, tables: Tables) -> Sums:
+        """Evaluate groups of candidates, each beside training points of its own."""
         ...
 
 

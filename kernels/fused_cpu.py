@@ -20,7 +20,7 @@ from gpbop.kernels.fused import LOG2_E, Sums, Tables
 
 LANES = 128
 SUM_BLOCK = 32
-G_STEP = 4
+SOLVES, SOLVE_BLOCK = True, 64
 # The length of a tuple is known when its type is: each profile is compiled for itself, which is twice as fast.
 PROFILES: dict[Smoothness, tuple[int, ...]] = {"rbf": (), "matern32": (0,), "matern52": (0, 0)}
 
@@ -132,37 +132,48 @@ def _add(x: Any, kh: Any, mix: Any, w: Any, kind: tuple[int, ...], k: Any, part:
 
 
 @compiled
-def _squares(K: Any, G: Any, g: Any, v: Any, out: Any, sway: Any) -> None:
-    """Write |G k|^2 and the sums of g |G k| of all lanes; `r` is a multiple of 4, K holds `r x LANES` and more.
+def _solve(K: Any, T: Any, inverse: Any, v: Any, out: Any) -> None:
+    """Solve T y = k for all lanes, in the place of k, and write |y|^2; `r` is a multiple of 4, K holds `r x LANES`.
 
-    Four rows of G and four of K at a time: what is read once is used four times. All four results lie in one buffer,
-    v of 4 x LANES, so that the compiler sees that they do not overlap.
+    Four rows of T and four of y at a time: what is read once is used four times. SOLVE_BLOCK terms are summed before
+    they are taken from k. All four sums lie in one buffer, v of 4 x LANES, so that the compiler sees that they do not
+    overlap; `inverse` holds the inverse elements of the diagonal.
     """
-    flat, r = K.ravel(), len(G)
+    flat, r = K.ravel(), len(T)
     for c in range(LANES):
         out[c] = 0.0
-        sway[c] = 0
     for i in range(0, r, 4):
-        for c in range(4 * LANES):
-            v[c] = 0
-        g0, g1, g2, g3 = G[i], G[i + 1], G[i + 2], G[i + 3]
-        for j in range(0, i + 4, 4):  # zeros beyond the diagonal
-            a0, a1, a2, a3 = g0[j], g0[j + 1], g0[j + 2], g0[j + 3]
-            b0, b1, b2, b3 = g1[j], g1[j + 1], g1[j + 2], g1[j + 3]
-            d0, d1, d2, d3 = g2[j], g2[j + 1], g2[j + 2], g2[j + 3]
-            e0, e1, e2, e3 = g3[j], g3[j + 1], g3[j + 2], g3[j + 3]
-            k = flat[j * LANES : (j + 4) * LANES]
-            for c in range(LANES):
-                k0, k1, k2, k3 = k[c], k[c + LANES], k[c + 2 * LANES], k[c + 3 * LANES]
-                v[c] += a0 * k0 + a1 * k1 + a2 * k2 + a3 * k3
-                v[c + LANES] += b0 * k0 + b1 * k1 + b2 * k2 + b3 * k3
-                v[c + 2 * LANES] += d0 * k0 + d1 * k1 + d2 * k2 + d3 * k3
-                v[c + 3 * LANES] += e0 * k0 + e1 * k1 + e2 * k2 + e3 * k3
+        own = flat[i * LANES : (i + 4) * LANES]
+        g0, g1, g2, g3 = T[i], T[i + 1], T[i + 2], T[i + 3]
+        for first in range(0, i, SOLVE_BLOCK):
+            for c in range(4 * LANES):
+                v[c] = 0
+            for j in range(first, min(first + SOLVE_BLOCK, i), 4):
+                a0, a1, a2, a3 = g0[j], g0[j + 1], g0[j + 2], g0[j + 3]
+                b0, b1, b2, b3 = g1[j], g1[j + 1], g1[j + 2], g1[j + 3]
+                d0, d1, d2, d3 = g2[j], g2[j + 1], g2[j + 2], g2[j + 3]
+                e0, e1, e2, e3 = g3[j], g3[j + 1], g3[j + 2], g3[j + 3]
+                y = flat[j * LANES : (j + 4) * LANES]
+                for c in range(LANES):
+                    y0, y1, y2, y3 = y[c], y[c + LANES], y[c + 2 * LANES], y[c + 3 * LANES]
+                    v[c] += a0 * y0 + a1 * y1 + a2 * y2 + a3 * y3
+                    v[c + LANES] += b0 * y0 + b1 * y1 + b2 * y2 + b3 * y3
+                    v[c + 2 * LANES] += d0 * y0 + d1 * y1 + d2 * y2 + d3 * y3
+                    v[c + 3 * LANES] += e0 * y0 + e1 * y1 + e2 * y2 + e3 * y3
+            for c in range(4 * LANES):
+                own[c] -= v[c]
+        n0, n1, n2, n3 = inverse[i], inverse[i + 1], inverse[i + 2], inverse[i + 3]
+        b0, d0, d1, e0, e1, e2 = g1[i], g2[i], g2[i + 1], g3[i], g3[i + 1], g3[i + 2]
+        for c in range(LANES):
+            y0 = own[c] * n0
+            y1 = (own[c + LANES] - b0 * y0) * n1
+            y2 = (own[c + 2 * LANES] - (d0 * y0 + d1 * y1)) * n2
+            y3 = (own[c + 3 * LANES] - (e0 * y0 + e1 * y1 + e2 * y2)) * n3
+            own[c], own[c + LANES], own[c + 2 * LANES], own[c + 3 * LANES] = y0, y1, y2, y3
         for part in range(4):
-            row, own = v[part * LANES : (part + 1) * LANES], g[i + part]
+            row = own[part * LANES : (part + 1) * LANES]
             for c in range(LANES):
                 out[c] += np.float64(row[c]) * np.float64(row[c])
-                sway[c] += own * abs(row[c])
 
 
 @compiled
@@ -192,14 +203,14 @@ def _is_uniform(column: Any) -> bool:
 
 @compiled
 def _scattered(
-    z: Any, codes: Any, train: Any, similarity: Any, starts: Any, mix: Any, weights: Any, G: Any, g: Any,
-    kind: tuple[int, ...], mean: Any, size: Any, norm: Any, sway: Any,
+    z: Any, codes: Any, train: Any, similarity: Any, starts: Any, mix: Any, weights: Any, T: Any, inverse: Any,
+    kind: tuple[int, ...], mean: Any, size: Any, norm: Any,
 ) -> None:  # fmt: skip
     m, F = z.shape
-    S, width, r = codes.shape[1], len(weights), len(G)
+    S, width, r = codes.shape[1], len(weights), len(T)
     zc, K, column = np.empty(F * LANES, z.dtype), np.zeros((r + 1, LANES), z.dtype), np.empty((S, LANES), np.int32)
     x, kh, lengths = np.empty(LANES, z.dtype), np.empty(LANES, z.dtype), np.zeros(LANES, z.dtype)
-    v, swayed = np.empty(4 * LANES, z.dtype), np.empty(LANES, z.dtype)
+    v = np.empty(4 * LANES, z.dtype)
     part, part_size = np.empty(LANES, z.dtype), np.empty(LANES, z.dtype)
     total, total_size, squares = np.empty(LANES), np.empty(LANES), np.empty(LANES)
     for begin in range(0, m, LANES):
@@ -231,22 +242,74 @@ def _scattered(
                     _similarities(similarity[j], column, kh)
                     _add(x, kh, mix, w, kind, k, part, part_size)
             _gather(total, part, total_size, part_size)
-        _squares(K, G, g, v, squares, swayed)
+        _solve(K, T, inverse, v, squares)
         mean[begin : begin + filled] = total[:filled]
         size[begin : begin + filled] = total_size[:filled]
         norm[begin : begin + filled] = squares[:filled]
-        sway[begin : begin + filled] = swayed[:filled]
+
+
+@compiled
+def _nearest(points: Any, centres: Any, number: Any) -> None:
+    m, F = points.shape
+    own, x = np.empty((F, LANES), points.dtype), np.empty(LANES, points.dtype)
+    least, at = np.empty(LANES, points.dtype), np.empty(LANES, np.int32)
+    for begin in range(0, m, LANES):
+        filled = min(LANES, m - begin)
+        for c in range(LANES):
+            for f in range(F):
+                own[f, c] = points[begin + min(c, filled - 1), f]
+        for i in range(len(centres)):
+            for c in range(LANES):
+                x[c] = 0
+            for f in range(F):
+                z, row = centres[i, f], own[f]
+                for c in range(LANES):
+                    x[c] += (row[c] - z) * (row[c] - z)
+            for c in range(LANES):
+                is_nearer = i == 0 or x[c] < least[c]
+                least[c] = x[c] if is_nearer else least[c]
+                at[c] = np.int32(i) if is_nearer else at[c]
+        number[begin : begin + filled] = at[:filled]
+
+
+@compiled
+def _sorted(number: Any, ends: Any, order: Any) -> None:
+    for i in number:
+        ends[i] += 1
+    total = 0
+    for i in range(len(ends)):
+        total, ends[i] = total + ends[i], total
+    for place in range(len(number)):
+        i = number[place]
+        order[ends[i]] = place
+        ends[i] += 1
+
+
+@compiled
+def _grouped(
+    z: Any, codes: Any, ends: Any, train: Any, similarity: Any, starts: Any, mix: Any, weights: Any, T: Any,
+    inverse: Any, kind: tuple[int, ...], mean: Any, size: Any, norm: Any,
+) -> None:  # fmt: skip
+    begin = 0
+    for i in range(len(ends)):
+        at = slice(begin, ends[i])
+        if ends[i] > begin:
+            _scattered(
+                z[at], codes[at], train[i], similarity[i], starts, mix, weights[i], T[i], inverse[i], kind, mean[at],
+                size[at], norm[at],
+            )  # fmt: skip
+        begin = ends[i]
 
 
 @compiled
 def _strips(
-    x_first: Any, h_first: Any, x_second: Any, h_second: Any, is_uniform: bool, mix: Any, weights: Any, G: Any,
-    g: Any, kind: tuple[int, ...], mean: Any, size: Any, norm: Any, sway: Any,
+    x_first: Any, h_first: Any, x_second: Any, h_second: Any, is_uniform: bool, mix: Any, weights: Any, T: Any,
+    inverse: Any, kind: tuple[int, ...], mean: Any, size: Any, norm: Any,
 ) -> None:  # fmt: skip
     p, q = mean.shape
-    width, r, dtype = len(weights), len(G), x_first.dtype
+    width, r, dtype = len(weights), len(T), x_first.dtype
     K, x, kh = np.zeros((r + 1, LANES), dtype), np.empty(LANES, dtype), np.empty(LANES, dtype)
-    v, swayed = np.empty(4 * LANES, dtype), np.empty(LANES, dtype)
+    v = np.empty(4 * LANES, dtype)
     part, part_size = np.empty(LANES, dtype), np.empty(LANES, dtype)
     total, total_size, squares = np.empty(LANES), np.empty(LANES), np.empty(LANES)
     for row in range(p):
@@ -269,19 +332,40 @@ def _strips(
                             kh[c] = h * hs[c]
                         _add(x, kh, mix, w, kind, k, part, part_size)
                 _gather(total, part, total_size, part_size)
-            _squares(K, G, g, v, squares, swayed)
+            _solve(K, T, inverse, v, squares)
             mean[row, begin : begin + filled] = total[:filled]
             size[row, begin : begin + filled] = total_size[:filled]
             norm[row, begin : begin + filled] = squares[:filled]
-            sway[row, begin : begin + filled] = swayed[:filled]
+
+
+def term_roundings(r: int) -> int:
+    """Return how many come together in a term of L1 y: of four products, of a block, of all, of what is divided by."""
+    return 4 + SOLVE_BLOCK // 4 + -(-r // SOLVE_BLOCK) + 5
 
 
 def scattered(z: Tensor, codes: Tensor, tables: Tables) -> Sums:
     """Evaluate candidates that have nothing in common; as `gpbop.kernels.fused.scattered`."""
-    sums = _empty((len(z),))
+    mean, size, norm = _empty((len(z),))
     fixed = (tables.z, tables.similarity, tables.starts, *_padded(tables))
-    _scattered(*_arrays(z, codes, *fixed), PROFILES[tables.smoothness], *_arrays(*sums))
-    return _wanted(sums, tables)
+    _scattered(*_arrays(z, codes, *fixed), PROFILES[tables.smoothness], *_arrays(mean, size, norm))
+    return _wanted(mean, size, norm, tables)
+
+
+def by_nearest(points: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
+    """Sort points by the nearest of some centres; as `gpbop.kernels.fused.by_nearest`."""
+    number, order = torch.empty(len(points), dtype=torch.int32), torch.empty(len(points), dtype=torch.int64)
+    ends = torch.zeros(len(centres), dtype=torch.int64)
+    _nearest(*_arrays(points, centres, number))
+    _sorted(*_arrays(number, ends, order))
+    return order, ends
+
+
+def grouped(z: Tensor, codes: Tensor, ends: Tensor, tables: Tables) -> Sums:
+    """Evaluate groups of candidates, each beside training points of its own; as `gpbop.kernels.fused.grouped`."""
+    mean, size, norm = _empty((len(z),))
+    fixed = (tables.z, tables.similarity, tables.starts, *_padded(tables))
+    _grouped(*_arrays(z, codes, ends, *fixed), PROFILES[tables.smoothness], *_arrays(mean, size, norm))
+    return _wanted(mean, size, norm, tables, ends.diff(prepend=ends.new_zeros(1)))
 
 
 def strips(x_first: Tensor, h_first: Tensor, x_second: Tensor, h_second: Tensor, tables: Tables) -> Sums:
@@ -292,27 +376,38 @@ def strips(x_first: Tensor, h_first: Tensor, x_second: Tensor, h_second: Tensor,
     x_second, h_second = (functional.pad(half, (0, spare), value=1.0) for half in (x_second, h_second))
     halves = _arrays(x_first, h_first, x_second, h_second)
     _strips(*halves, is_uniform, *_arrays(*_padded(tables)), PROFILES[tables.smoothness], *_arrays(*sums))
-    return _wanted(Sums(*(part.flatten() for part in sums)), tables)
+    mean, size, norm = (part.flatten() for part in sums)
+    return _wanted(mean, size, norm, tables)
 
 
-def _empty(shape: tuple[int, ...]) -> Sums:
-    return Sums(*(torch.empty(shape, dtype=torch.float64) for _ in range(4)))
+def _empty(shape: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return room for mean, size and norm."""
+    mean, size, norm = (torch.empty(shape, dtype=torch.float64) for _ in range(3))
+    return mean, size, norm
 
 
-def _wanted(sums: Sums, tables: Tables) -> Sums:
-    if not len(tables.weights):
-        return Sums(sums.mean[:0], sums.size[:0], sums.norm, sums.sway)
+def _wanted(mean: Tensor, size: Tensor, norm: Tensor, tables: Tables, counts: Tensor | None = None) -> Sums:
+    """Return what was asked for; in float64 with bounds of the sizes, of so many candidates of each group."""
+    if not tables.has_mean:
+        return Sums(norm[:0], norm[:0], norm, norm[:0])
     if tables.z.dtype == torch.float64:
-        sums.size.fill_(sum(tables.mix) * float(tables.weights.abs().sum()))
-    return sums
+        most = sum(tables.mix) * tables.weights.abs().sum(-1)
+        size.copy_(most if counts is None else most.repeat_interleave(counts))
+    return Sums(mean, size, norm, norm[:0])
 
 
 def _padded(tables: Tables) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return mix, weights (zeros where no mean is wanted), and G and g with zeros up to a multiple of 4 pivots."""
-    r = len(tables.G)
-    weights = tables.weights if len(tables.weights) else tables.G.new_zeros(r)
-    G, g = functional.pad(tables.G, (0, -r % 4, 0, -r % 4)), functional.pad(tables.g, (0, -r % 4))
-    return tables.G.new_tensor(tables.mix), weights, G, g
+    """Return mix, weights (zeros where no mean is wanted), T and its inverse diagonal, up to a multiple of 4 pivots.
+
+    What is added has zeros for both, so it is solved for by zeros.
+    """
+    assert tables.is_solved, "nothing else is compiled for the CPU"
+    T, inverse = tables.T, tables.T.diagonal(dim1=-2, dim2=-1).reciprocal()
+    weights = tables.weights if tables.has_mean else torch.zeros_like(inverse)
+    spare = -T.shape[-1] % 4
+    if spare:
+        T, inverse = functional.pad(T, (0, spare, 0, spare)), functional.pad(inverse, (0, spare))
+    return T.new_tensor(tables.mix), weights, T, inverse
 
 
 def _arrays(*tensors: Tensor) -> tuple[Any, ...]:

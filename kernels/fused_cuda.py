@@ -40,7 +40,7 @@ from gpbop.kernels.continuous import Smoothness
 from gpbop.kernels.fused import LOG2_E, Sums, Tables
 
 SUM_BLOCK = 64
-G_STEP = 1
+SOLVES = False
 PADDING = 64  # tables are padded to multiples of this, so that no block needs a mask and loads are 16 bytes wide
 PROFILES: dict[Smoothness, int] = {"rbf": 0, "matern32": 1, "matern52": 2}
 _BLOCK = tl.constexpr(SUM_BLOCK)
@@ -110,6 +110,11 @@ def roundings(codes: int) -> int:
         full range of inputs".
     """
     return 17 + max(codes - 1, 0)
+
+
+def term_roundings(r: int) -> int:
+    """Return how many come together in a term of G k: one for each, with a few to spare for how it is summed."""
+    return r + 8
 
 
 def distance_roundings(features: int) -> int:
@@ -310,8 +315,9 @@ def strips(x_first: Tensor, h_first: Tensor, x_second: Tensor, h_second: Tensor,
 
 def _run(kernel: Any, lanes: int, rows: int, own: tuple[Any, ...], shape: dict[str, int], tables: Tables) -> Sums:
     """Launch a kernel over `rows x lanes` candidates; `bucket` is read by the tuning only."""
-    G, n, r = tables.G.contiguous(), tables.width, len(tables.G)
-    has_mean = len(tables.weights) > 0
+    assert not tables.is_solved, "G is what is compiled for a GPU"
+    G, n, r = tables.T.contiguous(), tables.width, len(tables.T)
+    has_mean = tables.has_mean
     weights = functional.pad(tables.weights, (0, -n % PADDING)) if has_mean else G
     norm, sway = (torch.empty(rows * lanes, dtype=torch.float64, device=G.device) for _ in range(2))
     mean, size = (torch.empty_like(norm if has_mean else norm[:0]) for _ in range(2))

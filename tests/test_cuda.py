@@ -154,7 +154,7 @@ def test_fused_sums_keep_the_stated_roundings(name: str, smoothness: str, dtype:
             found = type(sums)(*(part.cpu() for part in sums))
             factors, features = (len(sizes), F) if name == "scattered" else (2, 0)
             bounds = fused_cuda.roundings(factors), fused_cuda.distance_roundings(features), fused_cuda.SUM_BLOCK
-            assert_within_bounds(name, found, case, *bounds)
+            assert_within_bounds(name, found, case, *bounds, fused_cuda.term_roundings(r))
 
 
 def test_one_covariance_keeps_the_stated_roundings() -> None:
@@ -167,7 +167,7 @@ def test_one_covariance_keeps_the_stated_roundings() -> None:
     for smoothness in SCALES:
         z = torch.linspace(0.0, 12.0 if smoothness == "rbf" else 130.0, 2**20, device="cuda")[:, None]
         base = random_case(1, 1, (), 1, 1, smoothness, torch.float32, has_h=False).to("cuda").tables
-        tables = base._replace(z=0.0 * one, mix=(0.0, 1.0, 0.0), weights=one[0], G=one)
+        tables = base._replace(z=0.0 * one, mix=(0.0, 1.0, 0.0), weights=one[0], T=one)
         x = z.double().square().squeeze(1)
         k, t = profile(x, smoothness), (2.0 * x if smoothness == "rbf" else x.sqrt()) / LOG2_E
         error = (fused_cuda.scattered(z, codes, tables).mean - k).abs()
@@ -184,7 +184,8 @@ def test_every_shape_of_the_kernels_gives_the_same_sums(
     from gpbop.kernels import fused_cuda
 
     case = random_case(130, 3, (3,), 70, 3000, "matern52", dtype)
-    bounds = (fused_cuda.roundings(2), fused_cuda.distance_roundings(3), fused_cuda.SUM_BLOCK)
+    known = fused_cuda.SUM_BLOCK, fused_cuda.term_roundings(70)
+    bounds = (fused_cuda.roundings(2), fused_cuda.distance_roundings(3), *known)
     for config in fused_cuda.CONFIGS[f"_{name}", dtype]:
         monkeypatch.setitem(fused_cuda.CONFIGS, (f"_{name}", dtype), [config])
         found = evaluate(fused_cuda, name, case.to("cuda"))

@@ -142,7 +142,7 @@ class Cascade:
         if self.first.dtype == torch.float32 and self.candidates >= JUDGED and left > MOST_LEFT * self.candidates:
             try:
                 self.first = screen_of(self.criterion, self._projection, self.first.r, torch.float64, True)
-                self._early.first = self.first
+                self._early.first, self._later.renews_mean = self.first, False
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise  # else it stays, for the block that was passed is counted
@@ -181,6 +181,8 @@ class Cascade:
     def _narrowed(self, work: Block | Strip, pool: Pool | Sieve, counts: Counts) -> Block | Strip:
         """Return what the early stages leave."""
         with self._lock:
+            if isinstance(work, Block):
+                self._early.see(self.candidates, work.X)
             path = self._trials[type(work)].chosen(work, pool.threshold)
         for number in path:
             order, bounds = self._early.bounds(number, work)

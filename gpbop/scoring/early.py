@@ -5,6 +5,7 @@ Where few parameters matter, most candidates are ruled out by what the first piv
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -13,13 +14,18 @@ from gpbop.kernels.fused import backend
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.fused_screening import FusedScreen
-from gpbop.scoring.partial import Pivots
+from gpbop.scoring.local import EARLY, LocalScreen, Neighbourhoods, centres_of, is_local_known
+from gpbop.scoring.partial import Means, Pivots
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.screening import Bounds, Screen
 from gpbop.scoring.sources.blocks import Block, Strip
 
 # Pivots of the stages that read no other training points.
 FEW = (48, 96, 192)
+# Stages of neighbourhoods: candidates that must have come before, and what one costs beside what is computed of it, in
+# multiplications, and what it costs that tiles are not full. CPU: as measured.
+LOCAL_FROM = 32_000
+ASSIGNED, TILED = 9000.0, 1.4
 # What a covariance costs beside a multiplication, and float64 beside float32: chosen by benchmarks/fused_rows.py.
 COVARIANCE = 48
 DOUBLE = {"cpu": 2.0, "cuda": 12.0}
@@ -34,11 +40,12 @@ ROW = {"cpu": 16_000.0, "cuda": 0.0}
 
 @dataclass(frozen=True)
 class _Kind:
-    """What a stage reads: the first `r` pivots alone, or all training points."""
+    """What a stage reads: the first `r` pivots or `r` points nearby, alone, or all training points."""
 
     r: int
     is_alone: bool
     dtype: torch.dtype
+    is_local: bool = False
 
 
 class EarlyStages:
@@ -55,6 +62,8 @@ class EarlyStages:
         self._kinds = self._possible() if isinstance(first, FusedScreen) else []
         self._screens: dict[_Kind, FusedScreen] = {}
         self._pivots: Pivots | None = None
+        self._neighbourhoods: Neighbourhoods | None = None
+        self._centres: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self._kinds)
@@ -67,7 +76,7 @@ class EarlyStages:
     @property
     def scattered(self) -> float:
         """What a scattered candidate costs in the first stage beside one of a strip."""
-        device = self.first.G.device.type
+        device = self._criterion.factor.L.device.type
         return SCATTERED[device][self.first.dtype] + ROW[device] / self._whole
 
     @property
@@ -76,7 +85,9 @@ class EarlyStages:
 
     def _possible(self) -> list[_Kind]:
         dtypes = (torch.float32, torch.float64)
-        kinds = [_Kind(r, True, dtype) for r in FEW if r < len(self._projection.G) for dtype in dtypes]
+        kinds = [_Kind(r, True, dtype) for r in FEW if r < len(self._projection) for dtype in dtypes]
+        known = self._criterion.factor, self._criterion.dense
+        kinds += [_Kind(r, True, dtype, True) for r in EARLY if is_local_known(*known, r) for dtype in dtypes]
         # The first one itself, where that goes over to float64.
         return [*kinds, _Kind(self.first.r, not self._criterion.needs_mean, torch.float32)]
 
@@ -84,7 +95,21 @@ class EarlyStages:
         factor = self._criterion.factor
         points = kind.r if kind.is_alone else len(factor.L)
         operations = points * (COVARIANCE + 2 * factor.features.numeric.shape[1]) + kind.r**2 / 2
-        return operations * (DOUBLE[factor.L.device.type] if kind.dtype == torch.float64 else 1.0)
+        cost = operations * (DOUBLE[factor.L.device.type] if kind.dtype == torch.float64 else 1.0)
+        return ASSIGNED + TILED * cost if kind.is_local else cost
+
+    def takes_strips(self, number: int) -> bool:
+        """Whether a stage takes strips as they are."""
+        return not self._kinds[number].is_local
+
+    def is_ready(self, number: int) -> bool:
+        """Whether a stage may be built: those of neighbourhoods cost so much that many candidates must share it."""
+        return not self._kinds[number].is_local or self._centres is not None
+
+    def see(self, candidates: int, some: Tensor) -> None:
+        """Take note of how many candidates have come, and of some of them, `m x d`."""
+        if self._centres is None and candidates >= LOCAL_FROM:
+            self._centres = centres_of(some)
 
     def bounds(self, number: int, work: Block | Strip) -> tuple[Tensor | None, Bounds]:
         """Bound candidates by a stage: in their own order, None, or in the one that is returned."""
@@ -97,19 +122,36 @@ class EarlyStages:
             factor, dense, needs_mean = self._criterion.factor, self._criterion.dense, self._criterion.needs_mean
             fused, partial = backend(factor.L.device.type), None
             assert fused is not None, "only where there is one"
-            if kind.is_alone and needs_mean:
-                self._pivots = self._pivots or Pivots(factor, self._projection, dense)
-                partial = self._pivots.mean(kind.r)
-            screen = FusedScreen(factor, self._projection, dense, kind.r, needs_mean, kind.dtype, fused, partial)
+            if kind.is_local:
+                screen = LocalScreen(self._near(), kind.r, needs_mean, kind.dtype)
+            else:
+                if kind.is_alone and needs_mean:
+                    self._pivots = self._pivots or Pivots(factor, self._projection, self._means)
+                    partial = self._pivots.mean(kind.r)
+                screen = FusedScreen(factor, self._projection, dense, kind.r, needs_mean, kind.dtype, fused, partial)
             self._screens[kind] = screen
         return screen
+
+    def _near(self) -> Neighbourhoods:
+        if self._neighbourhoods is None:
+            assert self._centres is not None, "they are ready"
+            criterion, means = self._criterion, self._means if self._criterion.needs_mean else None
+            known = criterion.factor, self._projection, criterion.dense
+            self._neighbourhoods = Neighbourhoods(*known, self._centres, means)
+        return self._neighbourhoods
+
+    @cached_property
+    def _means(self) -> Means:
+        return Means(self._criterion.factor, self._criterion.dense)
 
     @property
     def names(self) -> list[str]:
         """What each computes, for the certificate."""
         alone = ", alone" if self._criterion.needs_mean else ""
         return [
-            f"{k.r} pivots, {str(k.dtype).removeprefix('torch.')}{alone if k.is_alone else ''}" for k in self._kinds
+            f"{k.r} {'points nearby' if k.is_local else 'pivots'}, {str(k.dtype).removeprefix('torch.')}"
+            f"{alone if k.is_alone and not k.is_local else ''}"
+            for k in self._kinds
         ]
 
     @property

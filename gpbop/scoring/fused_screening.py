@@ -12,15 +12,15 @@ difference, square and sum of F terms, and the square root (approximate on the G
 d = those two together, at most (4 + (F + 6) / 2) v reach, no k_x moves by more than a share of d / log2 e for a Matern
 profile (|dk / dt| <= k), and of 2 ln 2 rho d for rbf (k = 2^-rho^2). In float64 x may also come from a product, off by
 (F + 8) 4 v reach^2 at most, and k_x moves by no more than a share STEEPNESS of that: more than the former, so it is
-added wherever float64 is used. G k needs the error as a share of 1, not of k_x: at most AT_SHARE of the share by which
+added wherever float64 is used. y needs the error as a share of 1, not of k_x: at most AT_SHARE of the share by which
 rho moves, and AT_STEPS of the steps by which it does: the maxima of |rho dk / drho| and of |dk / drho|.
 
 The profile's own roundings: 2^-u is good to 4 v, the sum 1 + t (1 + t / 3) to 6 v, the product to v. The
 mixture: factors of k_h are rounded once and multiplied, 2 S v, and mixed with k_x in 6 v, all terms positive: ROUNDINGS
 + 2 S together. The factors e^-q themselves come from float64 exponents, so they are off by a few times q 2^-53.
 
-Sums: a block of the mean to SUM_BLOCK + 2 roundings (alpha is rounded too), the blocks in float64. A row of G k is
-summed G_STEP terms at a time: r / G_STEP + 6 roundings, of G one more.
+Sums: a block of the mean to SUM_BLOCK + 2 roundings (alpha is rounded too), the blocks in float64. Those of a row of G
+k, or of L1 y, are for the implementation to say, that of G or L1 itself included.
 
 2^-u is not computed beyond u = 126 (float32; 112 on the GPU) or 1020 (1004): a larger u leaves at most SMALLEST (1 +
 t)^2 in the place of less.
@@ -41,7 +41,7 @@ from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.partial import PartialMean
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.rounding import SAFETY, UNIT, DenseRounding, gamma
-from gpbop.scoring.rows import STEEPNESS
+from gpbop.scoring.rows import STEEPNESS, TensorOrFloat
 from gpbop.scoring.screening import Bounds, Screen
 from gpbop.scoring.sources.blocks import MOST_TABLE, Strip
 from gpbop.surrogate.factor import Factor
@@ -95,9 +95,9 @@ class FusedScreen(Screen):
         partial: PartialMean | None = None,
     ) -> None:
         super().__init__(factor, projection, dense, r, needs_mean, dtype)
-        self._partial = partial
+        self._is_alone, self._error = partial is not None, 0.0
         if partial is not None:
-            self.alpha, self._width = partial.weights.unsqueeze(1), r
+            self.alpha, self._width, self._error = partial.weights.unsqueeze(1), r, partial.error
         form, theta, features = factor.form, factor.theta.unsqueeze(0), factor.features.rows(projection.order)
         self._form, self._backend = form, backend
         self._inverse = theta[0, form.layout.numeric].neg().exp() * SCALES[form.smoothness]
@@ -119,12 +119,12 @@ class FusedScreen(Screen):
             mix = (s * w, s * c, s * c)
         weights = self.alpha[:, 0] if needs_mean else self.alpha.new_zeros(0)
         self._size_of_alpha = float(self.alpha.abs().sum())
-        read = slice(0, self._width)
-        similarity = torch.cat([self._train[:, :0], *joined], 1)
-        parts = (self._train[read], similarity[read], weights, self.G, self.g)
-        z, similarity, weights, G, g = (part.to(dtype).contiguous() for part in parts)
+        read, self._similarity = slice(0, self._width), torch.cat([self._train[:, :0], *joined], 1)
+        T, g = (projection.L1[:r, :r], self._train.new_zeros(0)) if backend.SOLVES else (self.G, self.g)
+        parts = (self._train[read], self._similarity[read], weights, T, g)
+        z, similarity, weights, T, g = (part.to(dtype).contiguous() for part in parts)
         self._seconds: tuple[_Second, ...] = ()
-        self._tables = Tables(z, similarity, starts.to(z.device, torch.int32), mix, weights, G, g, form.smoothness)
+        self._tables = Tables(z, similarity, starts.to(z.device, torch.int32), mix, weights, T, g, form.smoothness)
 
     @override
     def __call__(self, X: Tensor, workspace: Workspace) -> tuple[Tensor, Bounds]:
@@ -135,12 +135,12 @@ class FusedScreen(Screen):
             z, joined = z[order], joined[order]
         sums = self._backend.scattered(z.to(self.dtype), joined, self._tables)
         order = torch.arange(len(X), device=X.device) if order is None else order
-        return order, self._bounds(sums, self._farthest(z) + self._radius)
+        return order, self._bounds(sums, self._farthest(z) + self._radius, self._error)
 
     @property
     @override
     def name(self) -> str:
-        return super().name if self._partial is None else f"{super().name}, alone"
+        return f"{super().name}, alone" if self._is_alone else super().name
 
     def strip(self, strip: Strip) -> Bounds:
         """Bound all pairs of halves of a strip, the second half varying fastest."""
@@ -153,7 +153,8 @@ class FusedScreen(Screen):
             sums = Sums(*(part.view(-1, p).mT.flatten() for part in turned))
         else:
             sums = self._backend.strips(x_first, h_first, x_second, h_second, self._tables)
-        return self._bounds(sums, second.far + self._farthest(self._scaled(strip.X_first)) + self._radius)
+        far = second.far + self._farthest(self._scaled(strip.X_first)) + self._radius
+        return self._bounds(sums, far, self._error)
 
     def _second(self, strip: Strip) -> "_Second":
         """Return what is read of second halves; strips that follow each other mostly share them, and their nodes."""
@@ -218,9 +219,15 @@ class FusedScreen(Screen):
             key = key * size + column
         return key.argsort()
 
-    def _bounds(self, sums: Sums, reach: float) -> Bounds:
-        """Return what is known after a pass; `reach` is that of the farthest candidate."""
-        v, n, r = UNIT[self.dtype], self._tables.width, len(self.G)
+    def _bounds(self, sums: Sums, reach: float, partial: TensorOrFloat) -> Bounds:
+        """Return what is known after a pass.
+
+        Args:
+            sums: What it computed.
+            reach: That of the farthest candidate.
+            partial: What the mean leaves out, for each unit of the standard deviation.
+        """
+        v, n, r = UNIT[self.dtype], self._tables.width, self.r
         t = reach / LOG2_E
         F = self._train.shape[1]
         smoothness, share = self._form.smoothness, 3.0 + 0.5 * (F + 6)
@@ -234,23 +241,27 @@ class FusedScreen(Screen):
         if not error < 0.1:
             return self._unknown(len(sums.norm))
         least = SMALLEST[self.dtype] * (1.0 + t) ** 2
-        of_y = SAFETY * min(moved, moved_at_most) + own + least + SAFETY * gamma(r // self._backend.G_STEP + 8, v)
-        high = self.variance(sums.norm, sums.sway.mul_(1.0 + SAFETY * gamma(r + 4, v)), of_y)
-        if not len(self._tables.weights):
+        of_k, roundings = SAFETY * min(moved, moved_at_most) + own + least, self._backend.term_roundings(r)
+        if self._tables.is_solved:
+            high = self.variance_by_solve(sums.norm, of_k, roundings)
+        else:
+            of_y = of_k + SAFETY * gamma(roundings, v)
+            high = self.variance(sums.norm, sums.sway.mul_(1.0 + SAFETY * gamma(r + 4, v)), of_y)
+        if not self._tables.has_mean:
             nothing = high.new_empty(len(high), 0)
             return Bounds(nothing, nothing, high)
         order = error + SAFETY * gamma(self._backend.SUM_BLOCK + 3, v) + gamma(n + 8, UNIT[torch.float64])
         rounding = 4.0 * UNIT[torch.float64] * float(self.constant.abs())
         lost = (self.scale * self._size_of_alpha + n) * least
         delta = sums.size.mul_(order * (1.0 + 2.0 * order)).add_(self.dense.mean + (lost + rounding))
-        if self._partial is not None:
-            delta.add_(high.sqrt(), alpha=self._partial.error)
+        if isinstance(partial, Tensor) or partial:
+            delta.add_(high.sqrt().mul_(partial))
         return Bounds(sums.mean.add_(self.constant).unsqueeze(1), delta.unsqueeze(1), high)
 
     def _unknown(self, m: int) -> Bounds:
         """Return bounds where first-order bounds do not hold, and sums may be infinite or NaN."""
-        high = self.G.new_full((m,), self.scale)
-        mean = self.G.new_zeros(m, 1 if len(self._tables.weights) else 0)
+        high = self._train.new_full((m,), self.scale)
+        mean = self._train.new_zeros(m, int(self._tables.has_mean))
         return Bounds(mean, torch.full_like(mean, torch.inf), high.add_(self.dense.variance(high)))
 
 

@@ -8,6 +8,7 @@ by the time that more of the source was seen.
 from threading import Lock
 
 import torch
+from torch import Tensor
 
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
@@ -15,9 +16,8 @@ from gpbop.scoring.contenders import Contenders, Pool, Sieve
 from gpbop.scoring.held import Counts, Held
 from gpbop.scoring.memory import WAITING_BYTES, halving
 from gpbop.scoring.pivoting import Projection
-from gpbop.scoring.refining import BUILDING, screened
+from gpbop.scoring.refining import levels, screened
 from gpbop.scoring.screening import Screen
-from gpbop.scoring.screens import screen_of
 
 # New candidates that are waited for, enough to fill a GPU, and how many times as many of the source must have been seen
 # as at the last time; the first few times neither is waited for, to raise the threshold.
@@ -33,24 +33,22 @@ class LaterStages:
         judge: Tells which bounds reach a threshold.
         first: The first stage.
         projection: Pivots that are known already.
-        pivots: Number of pivots of each stage, ascending.
+        pivots: Number of pivots of each stage, ascending; see `gpbop.scoring.refining.levels`.
     """
 
     def __init__(self, judge: Judge, first: Screen, projection: Projection, pivots: list[int]) -> None:
-        self._judge, self._criterion, self._pivots = judge, judge.criterion, pivots
-        self._screens: list[Screen | None] = [None] * len(pivots)
-        self._device = first.G.device
-        if pivots and pivots[0] <= len(projection.G):
-            # A mean in float32 is computed once more for those that are left.
-            has_mean = first.dtype == torch.float32 and self._criterion.needs_mean
-            self._screens[0] = screen_of(self._criterion, projection, pivots[0], torch.float64, has_mean)
-        self._arrived = [0] * len(pivots)
-        self._names = [f"{r} pivots, float64" for r in pivots]
+        self._judge, self._criterion, self._projection = judge, judge.criterion, projection
+        # A mean in float32 is computed once more for those that are left.
+        self.renews_mean = first.dtype == torch.float32 and self._criterion.needs_mean
+        self._levels = levels(judge.criterion, pivots, self.renews_mean)
+        self._screens: list[Screen | None] = [None] * len(self._levels)
+        self._device = self._criterion.factor.L.device
+        self._arrived = [0] * len(self._levels)
         self._waiting: list[Held] = []
         self._rounds = self._arriving = 0
         self._due = 0.0
         # The first stage, these, and dense.
-        self.counts = Counts.of(len(pivots) + 2)
+        self.counts = Counts.of(len(self._levels) + 2)
         self._lock, self._building = Lock(), Lock()
 
     def add(self, held: Held | None, entered: int, pool: Pool | Sieve, workspace: Workspace) -> None:
@@ -107,10 +105,12 @@ class LaterStages:
 
     def _finish(self, held: Held, pool: Pool, workspace: Workspace, counts: Counts) -> None:
         """Pass some candidates through all stages; nothing is added to the pool before all is done."""
-        for number in range(len(self._pivots)):
-            screen = self._screen(number, len(held)) if len(held) else None
+        for number, level in enumerate(self._levels):
+            if level.has_mean and not self.renews_mean:
+                continue
+            screen = self._screen(number, held.X) if len(held) else None
             if screen is None:
-                break
+                continue
             left = screened(held, screen, self._judge, workspace).reaching(pool.threshold)
             counts.count(1 + number, len(held), len(left))
             held = left
@@ -119,22 +119,21 @@ class LaterStages:
             return
         pool.add(Contenders(held.places, held.X, *self._criterion.around(held.X)))
 
-    def _screen(self, number: int, arriving: int) -> Screen | None:
-        """Return a stage; None while too few candidates have arrived there to pay for building it."""
+    def _screen(self, number: int, X: Tensor) -> Screen | None:
+        """Return a stage for some candidates; None while too few have arrived there to pay for building it."""
         with self._building:
-            self._arrived[number] += arriving
-            screen, r, factor = self._screens[number], self._pivots[number], self._criterion.factor
+            self._arrived[number] += len(X)
+            screen, level, known = self._screens[number], self._levels[number], (self._criterion, self._projection)
             # On a GPU all pivots cost more than the dense value, which is one product of matrices.
-            pays = self._arrived[number] > BUILDING * r**2 / len(factor.L)
-            if screen is None and pays and (r < len(factor.L) or self._device.type == "cpu"):
-                screen = screen_of(self._criterion, Projection.of(factor, r), r, torch.float64, False)
-                self._screens[number] = screen
+            can_pay = level.r < len(self._criterion.factor.L) or self._device.type == "cpu"
+            if screen is None and can_pay and level.pays(self._arrived[number], *known):
+                self._screens[number] = screen = level.built(*known, X)
             return screen
 
     @property
     def names(self) -> list[str]:
         """What is computed after the first stage, for the certificate."""
-        return [*self._names, "dense"]
+        return [*(level.name for level in self._levels), "dense"]
 
     @property
     def multiplications(self) -> list[float]:

@@ -8,6 +8,7 @@ from typing import Protocol, Self, TypeVar
 import torch
 
 from gpbop.errors import DeviceError, explain
+from gpbop.scoring.local import local_bytes
 from gpbop.scoring.sources.blocks import MOST_TABLE
 from gpbop.surrogate.factor import BLOCK_ARRAYS, Factor
 
@@ -56,9 +57,10 @@ def needed_bytes(factor: Factor, d: int, rows: int, threads: int, numbers: int |
     """Return an upper bound of the memory that scoring takes beside the source, in bytes, whatever its size.
 
     8 [3 n^2 + 4 n q + threads (8 p + 6 c + 3 rows (d + 1) + 6 rows n)], the last term under the cap
-    `factor.block_bytes`, and 3 WAITING_BYTES: squares of the factor; tables of the second halves of strips of a grid,
-    q = MOST_TABLE; sums of parts of strips, p = STRIP_PART; cells of strips, c = MOST_CELLS; blocks of encoded rows
-    with their indices; rows of covariances of those computed densely; candidates that wait.
+    `factor.block_bytes`, `local_bytes`, and 3 WAITING_BYTES: squares of the factor; tables of the second halves of
+    strips of a grid, q = MOST_TABLE; sums of parts of strips, p = STRIP_PART; cells of strips, c = MOST_CELLS; blocks
+    of encoded rows with their indices; rows of covariances of those computed densely; neighbourhoods; candidates that
+    wait.
 
     Args:
         factor: The factorised process over n points.
@@ -70,6 +72,7 @@ def needed_bytes(factor: Factor, d: int, rows: int, threads: int, numbers: int |
     n, kind = len(factor.L), factor.L.device.type
     dense = min(factor.block_bytes, 8 * rows * (numbers or BLOCK_ARRAYS * n))
     shared = 8 * SQUARES * n * n + 8 * STRIP_TABLES * n * MOST_TABLE + WAITING_COPIES * WAITING_BYTES[kind]
+    shared += local_bytes(factor) if kind == "cpu" else 0
     cells = 8 * CELL_ARRAYS * MOST_CELLS[kind]
     return shared + threads * (cells + 8 * STRIP_SUMS * STRIP_PART[kind] + 8 * BLOCKS_ALIVE * rows * (d + 1) + dense)
 

@@ -21,12 +21,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gpbop.kernels.features import Features
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.rounding import SAFETY, UNIT, DenseRounding, gamma
 from gpbop.surrogate.factor import Factor
 
-# Rows of L of which absolute values are made at a time.
+# Rows of L of which absolute values are made at a time, and of covariances.
 ROWS = 1024
 
 
@@ -44,27 +43,29 @@ class PartialMean:
     error: float
 
 
-class Pivots:
-    """The mean of a factor, as its pivots see it.
+class Means:
+    """The mean of a factor, as some of its training points see it.
 
     Args:
         factor: The factorised process, of one mean function.
-        projection: Its pivots.
         dense: Rounding errors of the dense arithmetic.
     """
 
-    def __init__(self, factor: Factor, projection: Projection, dense: DenseRounding) -> None:
-        order, form, theta = projection.order[: len(projection.G)], factor.form, factor.theta.unsqueeze(0)
-        self._dense, self._alpha = dense, factor.alpha.reshape(len(factor.L))
-        some = Features(*(part[order] for part in factor.features))
-        K = form.evaluate(theta, some, factor.features).covariance[0]
-        self._K, self._b = K[:, order], K @ self._alpha
+    def __init__(self, factor: Factor, dense: DenseRounding) -> None:
+        self._factor, self._dense, self._alpha = factor, dense, factor.alpha.reshape(len(factor.L))
         self._square = squared_norm(factor, dense.rho)
 
-    def mean(self, r: int) -> PartialMean:
-        """Return the mean of the first `r` pivots.   Cost: O(r^3)."""
-        rho, unit, s = self._dense.rho, UNIT[torch.float64], self._dense.scale
-        K, b = self._K[:r, :r], self._b[:r]
+    def at(self, points: Tensor) -> Tensor:
+        """Return the mean, less its constant, at some training points of the given numbers.   Cost: O(n) each."""
+        factor, theta, b = self._factor, self._factor.theta.unsqueeze(0), self._alpha.new_empty(len(points))
+        for some in torch.split(torch.arange(len(points), device=points.device), ROWS):
+            rows = factor.form.evaluate(theta, factor.features.rows(points[some]), factor.features).covariance[0]
+            b[some] = rows @ self._alpha
+        return b
+
+    def of(self, K: Tensor, b: Tensor) -> PartialMean:
+        """Return the mean of `r` points, of `r x r` covariances K, at which it is b.   Cost: O(r^3)."""
+        rho, unit, s, r = self._dense.rho, UNIT[torch.float64], self._dense.scale, len(b)
         if rho == 0.0:
             return PartialMean(torch.zeros_like(b), torch.inf)
         weights = torch.linalg.solve(K + rho * torch.eye(r).to(K), b)
@@ -74,9 +75,28 @@ class Pivots:
         off_left = off_b + SAFETY * (self._dense.tau + gamma(r + 2, unit)) * s * float(weights.abs().sum())
         rounding = float(weights.abs().sum()) * (off_b + off_left + 2.0 * gamma(r + 2, unit) * float(b.abs().max()))
         square = self._square - float(weights @ b) - float(weights @ left) + SAFETY * rounding
-        at_pivots = float(left.norm()) + math.sqrt(r) * off_left
-        error = (1.0 + 1e-9) * math.sqrt(max(square, 0.0) + at_pivots**2 / rho)
+        at_points = float(left.norm()) + math.sqrt(r) * off_left
+        error = (1.0 + 1e-9) * math.sqrt(max(square, 0.0) + at_points**2 / rho)
         return PartialMean(weights, error if math.isfinite(error) else torch.inf)
+
+
+class Pivots:
+    """The mean of a factor, as its pivots see it.
+
+    Args:
+        factor: The factorised process, of one mean function.
+        projection: Its pivots.
+        means: Its mean.
+    """
+
+    def __init__(self, factor: Factor, projection: Projection, means: Means) -> None:
+        order, theta = projection.order[: len(projection)], factor.theta.unsqueeze(0)
+        self._means, some = means, factor.features.rows(order)
+        self._K, self._b = factor.form.evaluate(theta, some, some).covariance[0], self._means.at(order)
+
+    def mean(self, r: int) -> PartialMean:
+        """Return the mean of the first `r` pivots.   Cost: O(r^3)."""
+        return self._means.of(self._K[:r, :r], self._b[:r])
 
 
 def squared_norm(factor: Factor, rho: float) -> float:

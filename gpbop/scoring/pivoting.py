@@ -19,10 +19,26 @@ first r rows of G, which read the first r points alone. With g_i = sum_j |G_ij|,
 for the measured D. The measured M carries an error E, row by row at most gamma_R |G| |L[p]|, that is gamma_R g_i
 sqrt(s_max), for a row of L has norm sqrt(s_max) at most; it adds |E'y| (2 |M'y| + |E'y|) to |y'D y|, and the product
 M M' another gamma_n |M|^2 |y|^2.
+
+Where y is solved for instead, L[p] = L1 Q, it obeys L1 y = k + e with small errors e of the solve and of k, and w =
+L1'^-1 y are weights of a prediction. Those of the best one leave no more of the variance; with A = L[p] L[p]' and the
+measured E = L1 L1' - A,
+
+    variance <= s - 2 w'k + w'A w = c + 2 w'e - w'E w,    c = s - |y|^2
+
+No eigenvalue of A - K[p] is below rho (see `gpbop.scoring.rounding`), and s - 2 w'k + w'K[p] w is a variance, so the
+right side is at least rho |w|^2. With m = |e| / sqrt(rho - |E|), that solved for |w| is
+
+    |w| sqrt(rho - |E|) <= m + sqrt(m^2 + c)
+
+Or, where there is hardly any noise, |w| <= N |y| with N >= |L1^-1|. Of e: a row of L1 y is off by at most gamma times
+its length, under sqrt(s_max), times |y|, where gamma counts the roundings of its terms, and |y| <= sqrt(s) + N |e|.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,10 +47,28 @@ from gpbop.scoring.rounding import SAFETY, UNIT, gamma
 from gpbop.surrogate.factor import Factor
 
 LARGEST_DEFECT = 0.1
+# Pivots of which L1^-1 is bounded.
+MOST_INVERTED = 1024
 # Covariances for each pivot up to which those of all points take less time at once than row by row; CPU: as measured.
 AT_ONCE = {"cpu": 5000, "cuda": 2**19}
 # Numbers read to choose pivots one by one up to which a GPU takes longer than a CPU; by reasoning, not measured.
 ON_CPU = 2**27
+
+
+class Product(NamedTuple):
+    """What bounds the variance where y = G k.
+
+    Attributes:
+        G: `R x R` lower triangular.
+        defect: Largest |D_ij| / (g_i g_j) that was measured.
+        sway: What E adds to y'D y: this much of sum_i g_i |y_i| sqrt(s).
+        eta: What the product adds, as a share of s; infinite where D is not small.
+    """
+
+    G: Tensor
+    defect: float
+    sway: float
+    eta: float
 
 
 @dataclass(frozen=True)
@@ -43,17 +77,18 @@ class Projection:
 
     Attributes:
         order: `n` numbers of the training points, pivots first.
-        G: `R x R` lower triangular.
-        defect: Largest |D_ij| / (g_i g_j) that was measured.
-        sway: What E adds to y'D y: this much of sum_i g_i |y_i| sqrt(s).
-        eta: What the product adds, as a share of s; infinite where D is not small.
+        rows: `R x n` rows of L of the pivots.
+        L1: `R x R` lower triangular.
+        apart: A bound of |E|.
     """
 
     order: Tensor
-    G: Tensor
-    defect: float
-    sway: float
-    eta: float
+    rows: Tensor
+    L1: Tensor
+    apart: float
+
+    def __len__(self) -> int:
+        return len(self.L1)
 
     @staticmethod
     def of(factor: Factor, R: int) -> "Projection":
@@ -71,12 +106,24 @@ class Projection:
             order = pivots(diagonal.to(K.device), K.__getitem__, R).to(L.device)
         else:
             order = pivots(diagonal, row, R)
-        rows = L[order[:R]]
+        rows, unit = L[order[:R]], UNIT[torch.float64]
         # L[p] = L1 Q: an LQ factorisation never squares the condition number, as a new Cholesky factor would.
-        L1 = torch.linalg.qr(rows.mT, mode="r").R.mT
-        G = torch.linalg.solve_triangular(L1, torch.eye(R).to(L), upper=False).tril_()
+        L1 = torch.linalg.qr(rows.mT, mode="r").R.mT.tril()
+        E = torch.addmm(rows @ rows.mT, L1, L1.mT, beta=-1.0)
+        longest = float(rows.square().sum(1).max())
+        return Projection(order, rows, L1, float(E.norm()) + SAFETY * (gamma(R, unit) + gamma(n, unit)) * R * longest)
+
+    @staticmethod
+    def whole(factor: Factor) -> "Projection":
+        """Take all points, in no order: nothing is left to choose or to compute."""
+        return Projection(torch.arange(len(factor.L), device=factor.L.device), factor.L, factor.L, 0.0)
+
+    @cached_property
+    def product(self) -> Product:
+        """What bounds the variance where y = G k.   Cost: O(n R^2)."""
+        rows, L1, unit, (R, n) = self.rows, self.L1, UNIT[torch.float64], self.rows.shape
+        G = torch.linalg.solve_triangular(L1, torch.eye(R).to(L1), upper=False).tril_()
         M = G @ rows
-        unit = UNIT[torch.float64]
         D = M @ M.mT
         D.diagonal().sub_(1.0)
         eta = SAFETY * gamma(n, unit) * float(M.norm()) ** 2
@@ -86,7 +133,22 @@ class Projection:
         g = G.abs().sum(1)
         defect = float((D.abs_() / g / g.unsqueeze(1)).max())
         sway = SAFETY * 2.0 * gamma(R, unit) * float(rows.square().sum(1).max().sqrt())
-        return Projection(order, G, defect, sway, (1.0 + LARGEST_DEFECT) * eta if is_small else torch.inf)
+        return Product(G, defect, sway, (1.0 + LARGEST_DEFECT) * eta if is_small else torch.inf)
+
+    @cached_property
+    def steepest(self) -> Tensor:
+        """R bounds of |L1^-1| for the first 1, 2, ... pivots, by Frobenius' norm.   Cost: O(R^3).
+
+        L1 times its computed inverse G is off 1 by gamma_R |L1| |G| at most, so G is off by as large a share of
+        |L1^-1|. Infinite where that would take long.
+        """
+        L1 = self.L1
+        if len(L1) > MOST_INVERTED:
+            return torch.full_like(L1[0], torch.inf)
+        G = torch.linalg.solve_triangular(L1, torch.eye(len(L1)).to(L1), upper=False)
+        squares = G.square().sum(1).cumsum(0)
+        off = SAFETY * gamma(len(L1), UNIT[torch.float64]) * squares.sqrt() * L1.square().sum(1).cumsum(0).sqrt()
+        return torch.where(off < LARGEST_DEFECT, squares.sqrt() * (1.0 + off / (1.0 - off)), torch.inf)
 
 
 def pivots(diagonal: Tensor, row: Callable[[int], Tensor], R: int) -> Tensor:

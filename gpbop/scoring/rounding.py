@@ -68,6 +68,7 @@ class DenseRounding:
         largest: s_max, the largest prior variance of an observation.
         tau: See the head of this file.
         rho: Likewise; zero where no positive bound of it is known.
+        hidden: How far L L' can be from K and its own measured diagonal, in the 2-norm.
         most: The bound by kappa, where it serves; else infinity.
         apart: How far the exact variances may be apart of two ways to believe the same points, as a share of them.
     """
@@ -78,6 +79,7 @@ class DenseRounding:
     largest: float
     tau: float
     rho: float
+    hidden: float
     most: float
     apart: float = 0.0
 
@@ -90,7 +92,7 @@ class DenseRounding:
         mean = SAFETY * ((tau + order) * s * alpha + 4.0 * unit * (factor.mean.abs() + s * alpha))
         rho = max(least_noise(factor, tau), 0.0)
         largest = max(float(factor.L.square().sum(1).max()), s + float(factor.noise))
-        bounds = DenseRounding(mean, n, s, largest, tau, rho, torch.inf)
+        bounds = DenseRounding(mean, n, s, largest, tau, rho, _hidden(factor, tau), torch.inf)
         if rho < SMALL_RHO * float(factor.noise):
             moved = SAFETY * _moved_at_most(factor, tau, order)
             return replace(bounds, most=2.0 * math.sqrt(s) * moved + moved**2 + bounds._sums)
@@ -107,7 +109,8 @@ class DenseRounding:
         n = self.n + points
         more = SAFETY * n * (gamma(n + 2, UNIT[torch.float64]) * self.largest + self.tau * self.scale)
         rho = max(self.rho - more, 0.0)
-        return replace(self, n=n, rho=rho, most=torch.inf, apart=2.0 * more / rho if rho else 0.0)
+        hidden = self.hidden + more
+        return replace(self, n=n, rho=rho, hidden=hidden, most=torch.inf, apart=2.0 * more / rho if rho else 0.0)
 
     @property
     def is_known(self) -> bool:
@@ -158,16 +161,25 @@ class DenseRounding:
 def least_noise(factor: Factor, tau: float) -> float:
     """Return rho, or what is left of it that is not positive.   Cost: O(n^2).
 
-    The diagonal of L L' - K is measured: it is the noise, and what else was added. Beside it, L L' is that of K by as
-    much as rounding hides (Higham 2002, theorem 10.3, and 8.5 for rows that were appended): gamma_j+1 s_max for a pair
-    of points i > j (Cauchy and Schwarz on rows of L), in all n^2 u s_max / sqrt(6); and K is off by tau s.
+    The diagonal of L L' - K is measured: it is the noise, and what else was added.
     """
-    n, unit = len(factor.L), UNIT[torch.float64]
+    n, s = len(factor.L), float(factor.outputscale)
     diagonal = factor.L.square().sum(1)
-    most, s = float(diagonal.max()), float(factor.outputscale)
-    hidden = (n + 2) ** 2 / math.sqrt(6.0) * unit * most + n * tau * s
+    most = float(diagonal.max())
     # No prior variance is above s; the measured diagonal is off by gamma_n of itself.
-    return float(diagonal.min()) - s - SAFETY * (hidden + gamma(n + 2, unit) * most + tau * s)
+    off = SAFETY * (gamma(n + 2, UNIT[torch.float64]) * most + tau * s)
+    return float(diagonal.min()) - s - _hidden(factor, tau) - off
+
+
+def _hidden(factor: Factor, tau: float) -> float:
+    """Bound how far L L' is from K beside the diagonal.
+
+    By as much as rounding hides (Higham 2002, theorem 10.3, and 8.5 for rows that were appended): gamma_j+1 s_max for a
+    pair of points i > j (Cauchy and Schwarz on rows of L), in all n^2 u s_max / sqrt(6); and K is off by tau s.
+    """
+    n, s = len(factor.L), float(factor.outputscale)
+    most = float(factor.L.square().sum(1).max())
+    return SAFETY * ((n + 2) ** 2 / math.sqrt(6.0) * UNIT[torch.float64] * most + n * tau * s)
 
 
 def _moved_at_most(factor: Factor, tau: float, order: float) -> float:

@@ -13,6 +13,7 @@ moves |y|^2 by at most 2 error s sum_i g_i |y_i|. Rows of G are large where y_i 
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -32,6 +33,8 @@ TILE_ROWS = 256
 LEAST_GROUP = 32
 # Covariances smaller than this share of the outputscale may have become 0 in float32.
 UNDERFLOW = 1e-36
+# Share of the outputscale above which rho bounds |L1^-1| well enough.
+WELL_ABOVE = 1e-5
 # Bytes of folded tables that are kept.
 TABLE_BYTES = 64 * 2**20
 
@@ -83,9 +86,7 @@ class Screen(ABC):
         dtype: torch.dtype,
     ) -> None:
         self.r, self.dense, self.dtype = r, dense, dtype
-        self.G, self._projection = projection.G[:r, :r], projection
-        self.g = self.G.abs().sum(1)
-        self._square_of_g = float(self.g.square().sum())
+        self._projection, self._apart = projection, projection.apart
         n = len(factor.L)
         alpha = factor.alpha.reshape(n, -1)[projection.order]
         self.alpha = alpha if needs_mean else alpha[:, :0]
@@ -115,6 +116,25 @@ class Screen(ABC):
         """Number of multiplications for one candidate."""
         return self._width * (self._features + 2 + 2 * self.alpha.shape[1]) + self.r**2 / 2
 
+    @cached_property
+    def G(self) -> Tensor:
+        """The rows of the pivots in an inverse of L1, `r x r`."""
+        return self._projection.product.G[: self.r, : self.r]
+
+    @cached_property
+    def g(self) -> Tensor:
+        """The `r` sums of absolute values of its rows."""
+        return self.G.abs().sum(1)
+
+    @cached_property
+    def _square_of_g(self) -> float:
+        return float(self.g.square().sum())
+
+    @cached_property
+    def steepest(self) -> float:
+        """A bound of |L1^-1|, beside that which rho gives; infinite where none is known."""
+        return float(self._projection.steepest[self.r - 1])
+
     def variance(self, norm: Tensor, sway: Tensor, error: TensorOrFloat) -> Tensor:
         """Bound variances by s - |y|^2 + |y'D y|, and the errors that the dense arithmetic may make with them.
 
@@ -123,13 +143,38 @@ class Screen(ABC):
             sway: `m` sums of g_i |y_i|.
             error: How far each y_i is off at most, in units of g_i s.
         """
-        projection, unit, s = self._projection, UNIT[torch.float64], self.scale
+        product, unit, s = self._projection.product, UNIT[torch.float64], self.scale
         # The y_i of `sway` are off themselves.
         sway = sway + s * self._square_of_g * error
-        lost = sway.mul(projection.defect).add_(2.0 * s * error + s**0.5 * projection.sway).mul_(sway)
-        lost.add_(norm, alpha=gamma(self.r + 4, unit) - 1.0).add_(projection.eta * s)
+        lost = sway.mul(product.defect).add_(2.0 * s * error + s**0.5 * product.sway).mul_(sway)
+        lost.add_(norm, alpha=gamma(self.r + 4, unit) - 1.0).add_(product.eta * s)
         # Infinite errors of nothing are no number: then nothing is known.
         high = lost.nan_to_num_(nan=0.0, posinf=0.0).clamp_max_(0.0).add_(s)
+        return high.add_(self.dense.variance(high))
+
+    def variance_by_solve(self, norm: Tensor, error: float, roundings: int) -> Tensor:
+        """Bound variances by what weights leave of them that are as good as the best, likewise.
+
+        Args:
+            norm: `m` computed |y|^2 of L1 y = k.
+            error: How far each covariance is off at most, in units of s.
+            roundings: How many come together in each term of L1 y.
+        """
+        s, root, rho = self.scale, self.r**0.5, max(self.dense.rho - self._apart, 0.0)
+        N = rho**-0.5 if rho > WELL_ABOVE * s else min(self.steepest, rho**-0.5 if rho else torch.inf)
+        of_row = SAFETY * gamma(roundings, UNIT[self.dtype]) * self.dense.largest**0.5
+        share = N * root * of_row
+        if not share < 0.5:
+            high = torch.full_like(norm, s)
+            return high.add_(self.dense.variance(high))
+        y = (s**0.5 + N * root * error * s) / (1.0 - share)
+        e = root * (error * s + of_row * y)
+        left = norm.mul(gamma(self.r + 4, UNIT[torch.float64]) - 1.0).add_(s).clamp_min_(0.0)
+        w = torch.full_like(left, N * y)
+        if rho:
+            m = e / rho**0.5
+            w = torch.minimum(w, left.add(m**2).sqrt_().add_(m).div_(rho**0.5))
+        high = left.add_(w, alpha=2.0 * e).add_(w.square_(), alpha=self._apart).clamp_max_(s)
         return high.add_(self.dense.variance(high))
 
 

@@ -35,6 +35,14 @@ class Stages(Protocol):
         """What a scattered candidate costs in the first stage beside one of a strip."""
         ...
 
+    def takes_strips(self, number: int) -> bool:
+        """Whether a stage takes strips as they are."""
+        ...
+
+    def is_ready(self, number: int) -> bool:
+        """Whether a stage may be built."""
+        ...
+
     def bounds(self, number: int, work: Block | Strip) -> tuple[Tensor | None, Bounds]:
         """Bound candidates by a stage; as `Screen` does, None standing for their own order."""
         ...
@@ -67,10 +75,12 @@ class StageTrial:
     def _choose(self, work: Block | Strip, threshold: float) -> None:
         generator = torch.Generator().manual_seed(0)
         some = work.take(torch.randint(len(work), (TRIED,), generator=generator).to(work.device))
-        costs = self._stages.costs
-        left = [self._left(number, some, threshold) for number in range(len(costs))]
-        numbers = sorted(range(len(left)), key=costs.__getitem__)
+        costs, stages = self._stages.costs, self._stages
+        numbers = sorted(filter(stages.is_ready, range(len(costs))), key=costs.__getitem__)
+        left = {number: self._left(number, some, threshold) for number in numbers}
         paths = [path for size in range(MOST_STAGES + 1) for path in combinations(numbers, size)]
+        if isinstance(work, Strip):
+            paths = [path for path in paths if not path or stages.takes_strips(path[0])]
         # What comes first of a strip costs less; all costs are in units of what a candidate costs that is alone in it.
         scale = 1.0 / self._stages.scattered if isinstance(work, Strip) else 1.0
         cost, self.path = min((_expected(path, costs, left, scale), path) for path in paths)
@@ -85,11 +95,11 @@ class StageTrial:
         return left
 
 
-def _expected(path: tuple[int, ...], costs: Sequence[float], left: list[Tensor], scale: float) -> float:
+def _expected(path: tuple[int, ...], costs: Sequence[float], left: dict[int, Tensor], scale: float) -> float:
     """Return what a candidate costs on a path; what comes first costs a share `scale` of its own."""
-    cost, share, still = 0.0, scale, torch.ones_like(left[0])
+    cost, share, still = 0.0, scale, None
     for number in path:
         cost += share * costs[number]
-        still = still & left[number]
+        still = left[number] if still is None else still & left[number]
         share = float(still.double().mean())
     return cost + share

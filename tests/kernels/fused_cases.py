@@ -27,7 +27,7 @@ class Case(NamedTuple):
 
 def random_case(
     n: int, F: int, sizes: tuple[int, ...], r: int, m: int, smoothness: Any, dtype: torch.dtype, *,
-    has_mean: bool = True, has_h: bool = True, seed: int = 0,
+    has_mean: bool = True, has_h: bool = True, is_solved: bool = False, seed: int = 0,
 ) -> Case:  # fmt: skip
     """Return numbers without a pattern; the first candidate is a training point. `m` is cut into halves for strips."""
     generator = torch.Generator().manual_seed(seed)
@@ -37,8 +37,11 @@ def random_case(
 
     starts = torch.tensor([sum(sizes[:i]) for i in range(len(sizes))], dtype=torch.int32)
     mix = (0.7, 0.2, 0.1) if has_h else (0.0, 0.9, 0.0)
-    weights, G = rand(n if has_mean else 0) - 0.5, rand(r, r) - 0.5
-    tables = Tables(3.0 * rand(n, F), rand(n, sum(sizes)), starts, mix, weights, G, G.tril().abs().sum(1), smoothness)
+    weights, T = rand(n if has_mean else 0) - 0.5, rand(r, r) - 0.5
+    if is_solved:
+        T = (T / r**0.5).tril(-1) + (0.5 + rand(r)).diag()
+    g = T.tril().abs().sum(1)[: 0 if is_solved else r]
+    tables = Tables(3.0 * rand(n, F), rand(n, sum(sizes)), starts, mix, weights, T, g, smoothness)
     z = 3.0 * rand(m, F)
     z[:1] = tables.z[:1]
     codes = [torch.randint(0, size, (m,), generator=generator) for size in sizes]
@@ -49,16 +52,16 @@ def random_case(
 
 
 def assert_within_bounds(
-    name: str, found: Sums, case: Case, roundings: int, distance_roundings: int, block: int
+    name: str, found: Sums, case: Case, roundings: int, distance_roundings: int, block: int, terms: int
 ) -> None:
     """Hold sums against the reference in float64, for the same rounded inputs, with the errors that are stated.
 
     A covariance is off by R u k and by what the distance's D u do to k_x, at most 0.74 D u; sums of `block` terms add
-    `block` roundings, those of G k, over r terms, add r.
+    `block` roundings, those of G k, or of L1 y, `terms`.
     """
     u = torch.finfo(case.z.dtype).eps / 2.0
     exact = case.to(torch.float64)
-    T = exact.tables
+    T, matrix = exact.tables, exact.tables.T.tril()
     expected = evaluate(fused, name, exact)
     assert len(found.mean) == len(found.size) == len(expected.mean)
     reach = 0.74 * distance_roundings * (T.mix[0] + T.mix[1])
@@ -68,11 +71,18 @@ def assert_within_bounds(
         assert bool(((found.size - expected.size).abs() <= allowed).all())
     # |G k|^2: each entry of G k is off by e_i at most, so the square root of the sum by |e|.
     k_at_most = sum(T.mix)
-    rows = T.G.tril().abs().sum(1) * u * ((roundings + len(T.G) + 1) * k_at_most + reach)
-    error = (found.norm.sqrt() - expected.norm.sqrt()).abs()
+    error, length = (found.norm.sqrt() - expected.norm.sqrt()).abs(), expected.norm.sqrt()
     assert found.norm.shape == expected.norm.shape
-    assert bool((error <= rows.square().sum().sqrt() + 1e-15 * expected.norm.sqrt()).all())
-    moved = rows @ T.g + u * (len(T.G) + 4) * expected.sway
+    assert found.sway.shape == expected.sway.shape
+    if T.is_solved:
+        steepest = torch.linalg.matrix_norm(torch.linalg.inv(matrix), 2)
+        of_k = len(matrix) ** 0.5 * u * (roundings * k_at_most + reach)
+        allowed = steepest * (of_k + u * terms * matrix.norm() * length)
+        assert bool((error <= 1.01 * allowed + 1e-15 * length).all())
+        return
+    rows = matrix.abs().sum(1) * u * ((roundings + terms) * k_at_most + reach)
+    assert bool((error <= rows.square().sum().sqrt() + 1e-15 * length).all())
+    moved = rows @ T.g + u * (len(matrix) + 4) * expected.sway
     assert bool(((found.sway - expected.sway).abs() <= moved).all())
 
 

@@ -23,8 +23,7 @@ POWER, ROUNDINGS = 4.0, 24
 
 
 def sized(n: int, F: int, sizes: tuple[int, ...], r: int, m: int, *rest: Any, **options: Any) -> Case:
-    case = random_case(n, F, sizes, r, m, *rest, **options)
-    return case._replace(tables=case.tables._replace(G=case.tables.G.tril()))
+    return random_case(n, F, sizes, r, m, *rest, is_solved=True, **options)
 
 
 @st.composite
@@ -62,7 +61,7 @@ def hold(module: Any, name: str, case: Case) -> None:
     most = sum(case.tables.mix) * float(case.tables.weights.abs().sum())
     assert bool((found.size <= most * (1.0 + slack)).all())
     roundings = ROUNDINGS + 2 * (case.codes.shape[1] if name == "scattered" else 2)
-    bounds = roundings, distance_roundings(name, case), module.SUM_BLOCK
+    bounds = roundings, distance_roundings(name, case), module.SUM_BLOCK, module.term_roundings(len(case.tables.T))
     assert_within_bounds(name, found._replace(size=exact.size), case, *bounds)
 
 
@@ -78,8 +77,8 @@ def test_an_element_left_out_or_taken_twice_would_be_seen(name: str, dtype: torc
     """The test above fails for all inputs that differ in one element, the last or the first of any array."""
     case = sized(90, 3, (2, 3), 37, 150, "matern52", dtype)
     found = evaluate(backend("cpu"), name, case)
-    own = (case.z, *case.tables[:2], case.tables.weights, case.tables.G, case.tables.g)
-    for part in own if name == "scattered" else (*case.halves, *own[-3:]):
+    own = (case.z, *case.tables[:2], case.tables.weights, case.tables.T)
+    for part in own if name == "scattered" else (*case.halves, *own[-2:]):
         for place in (0, -1):
             kept = part.flatten()[place].clone()
             part.view(-1)[place] += 0.05 * max(1.0, float(part.abs().max()))
@@ -95,6 +94,9 @@ class Fixed:
 
     sums: Sums
     SUM_BLOCK: int = 32
+
+    def term_roundings(self, _: int) -> int:
+        return 20
 
     def scattered(self, *_: Any) -> Sums:
         return self.sums
@@ -119,6 +121,35 @@ def test_no_candidates(name: str, dtype: torch.dtype) -> None:
     x_first, h_first, x_second, h_second = case.halves
     none = case._replace(z=case.z[:0], codes=case.codes[:0], halves=(x_first[:0], h_first[:0], x_second, h_second))
     assert [part.shape for part in evaluate(backend("cpu"), name, none)] == [(0,)] * 4
+
+
+@given(case=cases(), data=st.data())
+def test_groups_are_evaluated_each_by_its_own_points(case: Case, data: st.DataObject) -> None:
+    """As if each were alone, whatever sizes they have, none included."""
+    module, groups = backend("cpu"), data.draw(st.integers(1, 4))
+    ends = torch.tensor(sorted(data.draw(st.lists(st.integers(0, len(case.z)), min_size=groups, max_size=groups))))
+    ends[-1] = len(case.z)
+    shuffled = [case.tables._replace(z=case.tables.z.roll(i, 0), T=case.tables.T * (1.0 + i)) for i in range(groups)]
+    fields = ("z", "similarity", "weights", "T")
+    stacked = {name: torch.stack([getattr(tables, name) for tables in shuffled]) for name in fields}
+    found = module.grouped(case.z, case.codes, ends, case.tables._replace(**stacked))  # type: ignore[union-attr]
+    for begin, end, tables in zip([0, *ends.tolist()[:-1]], ends.tolist(), shuffled, strict=True):
+        alone = module.scattered(case.z[begin:end], case.codes[begin:end], tables)  # type: ignore[union-attr]
+        for part, other in zip(found, alone, strict=True):
+            assert torch.equal(part[begin:end] if len(part) else part, other)
+    reference = fused.grouped(case.z, case.codes, ends, case.tables._replace(**stacked))
+    torch.testing.assert_close(found.norm, reference.norm.double(), rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(found.mean, reference.mean.double(), rtol=1e-3, atol=1e-4)
+
+
+@given(m=st.sampled_from((1, 127, 128, 129, 300)), g=st.integers(1, 9), F=st.integers(0, 5), seed=st.integers(0, 10**6))
+def test_points_are_sorted_by_the_nearest_centre(m: int, g: int, F: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    points, centres = (torch.randint(0, 50, (count, F), generator=generator).float() for count in (m, g))
+    order, ends = backend("cpu").by_nearest(points, centres)  # type: ignore[union-attr]
+    expected = fused.by_nearest(points, centres)
+    assert torch.equal(order, expected[0])
+    assert torch.equal(ends, expected[1])
 
 
 @pytest.mark.parametrize("smoothness", sorted(SCALES))

@@ -14,8 +14,9 @@ from gpbop.acquisition import Question, acquisition
 from gpbop.errors import NumericalWarning
 from gpbop.kernels.closed_form import ClosedForm
 from gpbop.kernels.continuous import Smoothness
-from gpbop.scoring import descent, early, later
+from gpbop.scoring import descent, early, later, local, refining
 from gpbop.scoring.sources.base import Block, Source
+from gpbop.scoring.sources.blocks import Strip
 from gpbop.scoring.trials import StageTrial
 from gpbop.surrogate.columns import columns_of
 
@@ -75,13 +76,19 @@ def process(
 def all_stages(chosen: int = -1, waiting: int = 1) -> Iterator[None]:
     """Use what pays for large sources only: all cells, the bits of `chosen` of the early stages, later ones at once."""
 
-    def path(trial: StageTrial, *_: Any) -> tuple[int, ...]:
-        return tuple(number for number in range(len(trial._stages.costs)) if chosen >> number & 1)
+    def path(trial: StageTrial, work: Any, *_: Any) -> tuple[int, ...]:
+        stages = trial._stages
+        numbers = [i for i in range(len(stages.costs)) if chosen >> i & 1 and stages.is_ready(i)]
+        while numbers and isinstance(work, Strip) and not stages.takes_strips(numbers[0]):
+            numbers.pop(0)
+        return tuple(numbers)
 
-    few = mock.patch.object(early, "FEW", (1, 3, 9, 20, 60))
-    soon = mock.patch.multiple(later, WAITING=dict.fromkeys(("cpu", "cuda"), waiting), BUILDING=0.0)
+    few = mock.patch.multiple(early, FEW=(1, 3, 9, 20, 60), EARLY=(2, 7), LOCAL_FROM=0)
+    near = mock.patch.multiple(refining, BUILDING=0.0, BUILDING_LOCAL=0.0, LATER=(4, 11))
+    some = mock.patch.object(local, "CENTRES", 5)
+    soon = mock.patch.object(later, "WAITING", dict.fromkeys(("cpu", "cuda"), waiting))
     deep = mock.patch.multiple(descent, WORTH_IT=1e9, TRIED_FROM=1e9, LEAST_FIRSTS=1, LEAST_COVARIANCES=0)
-    with few, soon, deep, mock.patch.object(StageTrial, "chosen", path):
+    with few, near, some, soon, deep, mock.patch.object(StageTrial, "chosen", path):
         yield
 
 

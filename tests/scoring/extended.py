@@ -52,13 +52,17 @@ def moments(factor: Factor, X: Tensor) -> tuple[Any, Any]:
 
 def solved(factor: Factor, X: Tensor) -> tuple[Any, Any]:
     """Return `n x m` L^-1 k(X_train, X) and `m` variances."""
-    K = covariances(factor, X)
-    L, n = factor.L.numpy().astype(LONG), len(factor.L)
-    V = numpy.zeros((n, len(X)), dtype=LONG)
-    for i in range(n):
-        V[i] = (K[:, i] - L[i, :i] @ V[:i]) / L[i, i]
+    V = forward_substituted(factor.L.numpy().astype(LONG), covariances(factor, X).T)
     s = numpy.exp(factor.theta.numpy().astype(LONG)[factor.form.layout.outputscale])[0]
     return V, s - (V * V).sum(0)
+
+
+def forward_substituted(L: Any, K: Any) -> Any:
+    """Return `n x m` L^-1 K."""
+    V = numpy.zeros_like(K)
+    for i in range(len(L)):
+        V[i] = (K[i] - L[i, :i] @ V[:i]) / L[i, i]
+    return V
 
 
 def back_substituted(factor: Factor, V: Any) -> Any:

@@ -15,7 +15,7 @@ from gpbop.kernels.fused import Sums, Tables, backend
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring import fused_screening
 from gpbop.scoring.fused_screening import FusedScreen
-from gpbop.scoring.partial import Pivots
+from gpbop.scoring.partial import Means, Pivots
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.rounding import DenseRounding
 from gpbop.scoring.screening import Bounds, Screen
@@ -61,7 +61,7 @@ def screen_of(factor: Factor, r: int, dtype: torch.dtype, fast: Any = None, *, i
     fast = fast or backend("cpu")
     R, dense = min(len(factor.L), r), DenseRounding.of(factor)
     projection = Projection.of(factor, R)
-    partial = Pivots(factor, projection, dense).mean(R) if is_alone else None
+    partial = Pivots(factor, projection, Means(factor, dense)).mean(R) if is_alone else None
     return FusedScreen(factor, projection, dense, R, True, dtype, fast, partial)
 
 
@@ -103,7 +103,7 @@ def test_strip_bounds_hold(gp: GaussianProcess, data: st.DataObject) -> None:
 @settings(max_examples=25)
 @given(gp=processes(st.sampled_from([NUMERIC, MIXED])), seed=st.integers(0, 10**6), dtype=st.sampled_from(DTYPES))
 def test_errors_are_within_what_the_proof_allows(gp: GaussianProcess, seed: int, dtype: torch.dtype) -> None:
-    """The mean's error without that of the dense arithmetic, and those of G k before they become a variance."""
+    """The mean's error without that of the dense arithmetic, and that of |y|^2 before it becomes a variance."""
     X, screen = candidates(gp, seed), screen_of(gp.factor, 40, dtype)
     mean, norm = shares(screen, gp.factor, X)
     assert mean <= 1.0
@@ -111,27 +111,28 @@ def test_errors_are_within_what_the_proof_allows(gp: GaussianProcess, seed: int,
 
 
 def shares(screen: FusedScreen, factor: Factor, X: Tensor) -> tuple[float, float]:
-    """Return the largest errors of the mean and of |G k|^2, as shares of their bounds."""
+    """Return the largest errors of the mean and of |y|^2, as shares of their bounds."""
     seen: dict[str, Tensor] = {}
-    variance = screen.variance
+    variance = screen.variance_by_solve
 
-    def spy(norm: Tensor, sway: Tensor, error: Tensor) -> Tensor:
-        spare = screen.scale * error * (sway + screen.scale * error * screen.g.square().sum())
-        seen.update(norm=norm.clone(), allowed=2.0 * spare)
-        return variance(norm, sway, error)
+    def spy(norm: Tensor, error: float, roundings: int) -> Tensor:
+        high = variance(norm.clone(), error, roundings)
+        return seen.update(norm=norm.clone(), high=high.clone()) or high
 
-    with mock.patch.object(screen, "variance", spy):
+    with mock.patch.object(screen, "variance_by_solve", spy):
         order, bounds = screen(X, Workspace())
     K = extended.covariances(factor, X[order])
     mean = float(factor.mean) + K @ factor.alpha.numpy().astype(extended.LONG)
     delta = (bounds.delta - screen.dense.mean)[:, 0].numpy() + 1e-9 * screen.dense.mean.numpy()
-    projected = K[:, Projection.of(factor, screen.r).order[: screen.r].numpy()] @ screen.G.numpy().T.astype(
-        extended.LONG
-    )
-    norm = (projected**2).sum(1)
-    unit = len(screen.G) * 2.0**-52
-    off = numpy.abs(seen["norm"].numpy().astype(extended.LONG) - norm) - unit * norm
-    errors = numpy.abs(bounds.mean[:, 0].numpy() - mean) / delta, off / seen["allowed"].numpy()
+    L1 = Projection.of(factor, screen.r).L1.numpy().astype(extended.LONG)
+    places = Projection.of(factor, screen.r).order[: screen.r].numpy()
+    norm = (extended.forward_substituted(L1, K[:, places].T) ** 2).sum(0)
+    computed = seen["norm"].numpy().astype(extended.LONG)
+    # What is promised beside the computed variance, less what is promised for the dense arithmetic.
+    allowed = seen["high"].numpy() - screen.scale + computed
+    is_open = seen["high"].numpy() < screen.scale
+    off = numpy.maximum(numpy.abs(computed - norm) - 1e-15 * screen.scale, 0.0)
+    errors = numpy.abs(bounds.mean[:, 0].numpy() - mean) / delta, numpy.where(is_open, off / allowed, 0.0)
     return float(errors[0].max()), float(errors[1].max())
 
 
@@ -154,10 +155,15 @@ def test_bounds_are_not_much_larger_than_errors(smoothness: Any, dtype: torch.dt
 class _Off:
     """The fast implementation, with an error in what it returns."""
 
-    SUM_BLOCK, G_STEP = 32, 4
+    SUM_BLOCK, SOLVES = 32, True
 
     def __init__(self, share: float) -> None:
         self._share = share
+
+    def term_roundings(self, r: int) -> int:
+        fast = backend("cpu")
+        assert fast is not None
+        return fast.term_roundings(r)
 
     def scattered(self, z: Tensor, codes: Tensor, tables: Tables) -> Sums:
         fast = backend("cpu")

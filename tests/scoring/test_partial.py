@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpbop import Float, Space
-from gpbop.scoring.partial import Pivots, squared_norm
+from gpbop.scoring.partial import Means, Pivots, squared_norm
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.rounding import DenseRounding
 from tests.scoring import extended
@@ -35,7 +35,7 @@ def test_the_rest_of_the_mean_is_within_its_bound(data: st.DataObject) -> None:
     R = data.draw(st.integers(1, len(factor.L)))
     projection = Projection.of(factor, R)
     r = data.draw(st.integers(1, R))
-    partial = Pivots(factor, projection, DenseRounding.of(factor)).mean(r)
+    partial = Pivots(factor, projection, Means(factor, DenseRounding.of(factor))).mean(r)
     places = projection.order[:r].numpy()
     K, L = extended.covariances(factor, X), factor.L.numpy().astype(extended.LONG)
     rest = K @ factor.alpha.numpy() - K[:, places] @ partial.weights.numpy()
@@ -71,7 +71,7 @@ def test_norm_of_the_mean(seed: int, noise: float, smooth: str) -> None:
 
 def test_more_pivots_leave_less() -> None:
     gp = process(Space({f"x{i}": Float(0.0, 1.0) for i in range(3)}), 200, noise=1e-2)
-    pivots = Pivots(gp.factor, Projection.of(gp.factor, 200), DenseRounding.of(gp.factor))
+    pivots = Pivots(gp.factor, Projection.of(gp.factor, 200), Means(gp.factor, DenseRounding.of(gp.factor)))
     errors = [pivots.mean(r).error for r in (10, 40, 100, 200)]
     assert errors == sorted(errors, reverse=True)
     assert errors[0] ** 2 <= squared_norm(gp.factor, 0.0)
@@ -82,7 +82,7 @@ def test_the_bound_is_attained() -> None:
     """Beside one pivot, what another point adds is largest at that point, and is the bound but for the noise."""
     gp = process(Space({"a": Float(0.0, 1.0)}), 2, noise=1e-6)
     projection = Projection.of(gp.factor, 1)
-    partial = Pivots(gp.factor, projection, DenseRounding.of(gp.factor)).mean(1)
+    partial = Pivots(gp.factor, projection, Means(gp.factor, DenseRounding.of(gp.factor))).mean(1)
     pivot, other = projection.order.tolist()
     K = gp.factor.rows(gp.X)
     rest = float(K[other] @ gp.factor.alpha - K[other, pivot] * partial.weights[0])
@@ -94,4 +94,4 @@ def test_without_a_bound_of_the_noise_there_is_none() -> None:
     gp = process(Space({"a": Float(0.0, 1.0)}), 30)
     dense = DenseRounding.of(gp.factor)
     unknown = type(dense)(**{**vars(dense), "rho": 0.0, "most": 1.0})
-    assert Pivots(gp.factor, Projection.of(gp.factor, 10), unknown).mean(5).error == torch.inf
+    assert Pivots(gp.factor, Projection.of(gp.factor, 10), Means(gp.factor, unknown)).mean(5).error == torch.inf

@@ -19,7 +19,7 @@ from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.criteria import criterion
 from gpbop.scoring.held import Held
 from gpbop.scoring.pivoting import Projection
-from gpbop.scoring.refining import Refinement
+from gpbop.scoring.refining import Level, Refinement
 from gpbop.scoring.screens import screen_of
 from tests.scoring.candidates import process
 
@@ -27,8 +27,10 @@ SPACE = Space({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0), "c": Categorical(["x"
 N = 60
 
 
-def stages(name: str, dtype: torch.dtype, noise: float, seed: int) -> tuple[Judge, Held, Refinement]:
-    """Return what a first stage of few pivots leaves, and stages of more."""
+def stages(
+    name: str, dtype: torch.dtype, noise: float, seed: int, nearby: tuple[int, ...] = ()
+) -> tuple[Judge, Held, Refinement]:
+    """Return what a first stage of few pivots leaves, and stages of more, or of so many points nearby."""
     gp = process(SPACE, N, noise=noise, seed=seed)
     judge = Judge(criterion(name, Question(gp)))
     generator = torch.Generator().manual_seed(seed)
@@ -37,7 +39,8 @@ def stages(name: str, dtype: torch.dtype, noise: float, seed: int) -> tuple[Judg
     order, bounds = screen_of(judge.criterion, projection, 10, dtype, True)(X, Workspace())
     held = Held(order, X[order], bounds.mean, bounds.delta, judge.upper(bounds))
     renews_mean = dtype == torch.float32 and judge.criterion.needs_mean
-    return judge, held, Refinement(judge, projection, [20, 40, N], renews_mean)
+    with mock.patch.object(refining, "LATER", nearby):
+        return judge, held, Refinement(judge, projection, [20, 40, N], renews_mean)
 
 
 def by_place(held: Held, of_each: Tensor) -> Tensor:
@@ -50,11 +53,12 @@ def by_place(held: Held, of_each: Tensor) -> Tensor:
     dtype=st.sampled_from([torch.float32, torch.float64]),
     noise=st.sampled_from([1e-4, 1e-2, 1.0]),
     seed=st.integers(0, 10**6),
+    nearby=st.sampled_from([(), (4,), (5, 16, 29)]),
 )
 def test_every_stage_is_between_the_value_and_the_stage_before(
-    name: str, dtype: torch.dtype, noise: float, seed: int
+    name: str, dtype: torch.dtype, noise: float, seed: int, nearby: tuple[int, ...]
 ) -> None:
-    judge, held, refinement = stages(name, dtype, noise, seed)
+    judge, held, refinement = stages(name, dtype, noise, seed, nearby)
     values = by_place(held, judge.criterion.around(held.X)[0])
     for level in range(len(refinement)):
         better = refinement(held, level)
@@ -87,6 +91,27 @@ def test_pivots_that_are_known_always_pay_and_others_when_many_ask(m: int) -> No
         asked += m
         assert asked < needed
     assert asked + m >= needed
+
+
+def test_points_nearby_take_the_place_of_pivots() -> None:
+    """They come before a mean that is computed once more, and all points come last."""
+    names = [
+        [level.name for level in stages(name, dtype, 1e-2, 0, (4, 16))[2]._levels]
+        for name, dtype in (("ei", torch.float32), ("ei", torch.float64), ("max_variance", torch.float32))
+    ]
+    near, whole = [f"{r} points nearby, float64" for r in (4, 16)], f"{N} pivots, float64"
+    assert names == [[near[0], "20 pivots, float64", near[1], whole], [*near, whole], [*near, whole]]
+
+
+@pytest.mark.parametrize("r", [4, 16])
+def test_points_nearby_pay_when_many_ask(r: int) -> None:
+    level, judge = Level(r, True), Judge(criterion("ei", Question(process(SPACE, N))))
+    known = judge.criterion, Projection.of(judge.criterion.factor, 20)
+    needed = 12 * 64 * r**3 / N**2
+    assert not level.pays(int(needed) - 1, *known)
+    assert level.pays(int(needed) + 1, *known)
+    assert Level(N).pays(1, *known)
+    assert not Level(N).pays(0, *known)
 
 
 def test_one_that_is_built_pays_for_one() -> None:

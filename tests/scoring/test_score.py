@@ -72,7 +72,7 @@ def test_the_best_are_those_of_dense_scoring(data: st.DataObject) -> None:
     options = {"direction": direction, "block_rows": rows, "threads": threads}
     k = data.draw(st.integers(1, 40))
     check(gp, X, name, k, question=question, **options)
-    with all_stages(data.draw(st.integers(1, 2**11 - 1)), data.draw(st.sampled_from([1, 30, 1000]))):
+    with all_stages(data.draw(st.integers(1, 2**15 - 1)), data.draw(st.sampled_from([1, 30, 1000]))):
         check(gp, X, name, k, question=question, **options)
 
 
@@ -98,7 +98,7 @@ def test_every_stage_is_of_use(name: str) -> None:
     space = Space({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0), "c": Categorical(["A", "B", "C"])})
     gp, X = process(space, 200, noise=1e-3, lengthscale=0.7), points(space, 1500)
     order, _ = plain_order(name, Question(gp), X)
-    for chosen in (0b101, 0b1010101, -1):
+    for chosen in (0b101, 0b1010101, 0b11110000000000, -1):
         with all_stages(chosen):
             source = InMemory(space, X)
             top = score(gp, source, acquisition=name, k=10, block_rows=300, threads=1, skip_observed=False)

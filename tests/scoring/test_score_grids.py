@@ -127,7 +127,7 @@ def test_the_best_of_any_grid(data: st.DataObject) -> None:
     order, _ = plain_order(name, Question(gp), rows)
     with small_strips(data.draw(st.integers(1, 20)), data.draw(st.sampled_from([1, 3, 10, 60]))):
         top = score(gp, Grid(space), acquisition=name, k=k, skip_observed=False, threads=1)
-        with all_stages(data.draw(st.integers(1, 2**11 - 1)), data.draw(st.sampled_from([1, 1000]))):
+        with all_stages(data.draw(st.integers(1, 2**15 - 1)), data.draw(st.sampled_from([1, 1000]))):
             again = score(gp, Grid(space), acquisition=name, k=k, skip_observed=False, threads=1)
     assert top.indices == again.indices == order[:k]
 

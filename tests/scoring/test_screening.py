@@ -145,7 +145,7 @@ def test_partial_variances_close_in_on_the_variance() -> None:
     gp = process(space, 60)
     X = candidates(gp, 0)
     projection, dense = Projection.of(gp.factor, 60), DenseRounding.of(gp.factor)
-    assert projection.eta < 1e-11
+    assert projection.product.eta < 1e-11
     _, variance = gp.factor.moments(X)
     highs = []
     for r in (5, 20, 60):
@@ -171,7 +171,7 @@ def test_covariances_at_once_give_the_pivots_that_rows_give(R: int, monkeypatch:
         monkeypatch.setitem(pivoting.AT_ONCE, "cpu", at_once)
         found.append(Projection.of(gp.factor, R))
     assert found[0].order.tolist() == found[1].order.tolist()
-    assert torch.equal(found[0].G, found[1].G)
+    assert torch.equal(found[0].L1, found[1].L1)
     assert sorted(found[0].order.tolist()) == list(range(60))
 
 

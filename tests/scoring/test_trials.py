@@ -30,6 +30,12 @@ class Stages:
     def __init__(self, shares: Sequence[float], costs: Sequence[float]) -> None:
         self.shares, self.costs, self.asked = shares, costs, 0
 
+    def takes_strips(self, _: int) -> bool:
+        return True
+
+    def is_ready(self, _: int) -> bool:
+        return True
+
     def bounds(self, number: int, work: Block | Strip) -> tuple[Tensor | None, Bounds]:
         assert isinstance(work, Block)
         self.asked += 1

@@ -1,0 +1,171 @@
+"""Bounds by points nearby hold in extended precision, and are nearer than those of as many pivots."""
+
+from unittest import mock
+
+import numpy
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from gpbop import Categorical, Float, GaussianProcess, Space, score
+from gpbop.kernels.fused import backend
+from gpbop.kernels.profiles import Workspace
+from gpbop.scoring import early, local
+from gpbop.scoring.fused_screening import FusedScreen
+from gpbop.scoring.local import LocalScreen, Neighbourhoods, centres_of, is_local_known
+from gpbop.scoring.partial import Means
+from gpbop.scoring.pivoting import Projection
+from gpbop.scoring.rounding import DenseRounding
+from gpbop.scoring.screening import Bounds
+from gpbop.scoring.sources import Grid, grid
+from gpbop.scoring.sources.blocks import Strip
+from gpbop.surrogate.factor import Factor
+from tests.scoring import extended
+from tests.scoring.candidates import InMemory, process
+from tests.scoring.test_fused_screening import assert_bounds_hold, processes
+from tests.scoring.test_screening import candidates
+from tests.spaces import spaces
+
+pytest.importorskip("numba", reason="Numba is not installed")
+needs_extended = pytest.mark.skipif(
+    numpy.finfo(numpy.longdouble).eps > 2.0**-60, reason="no extended precision on this machine"
+)
+DTYPES = (torch.float32, torch.float64)
+MIXED = Space({"a": Float(0.0, 1.0), "b": Categorical(["x", "y", "z"]), "c": Float(0.0, 1.0)})
+
+
+def points(space: Space, m: int) -> Tensor:
+    return space.from_unit(torch.rand(m, space.d, generator=torch.Generator().manual_seed(1), dtype=torch.float64))
+
+
+def screen_of(
+    factor: Factor, r: int, dtype: torch.dtype, centres: Tensor, *, needs_mean: bool = True, R: int = 9
+) -> LocalScreen:
+    dense = DenseRounding.of(factor)
+    near = Neighbourhoods(factor, Projection.of(factor, R), dense, centres, Means(factor, dense))
+    return LocalScreen(near, r, needs_mean, dtype)
+
+
+@needs_extended
+@settings(max_examples=60)
+@given(gp=processes(spaces(most=5)), data=st.data())
+def test_bounds_hold(gp: GaussianProcess, data: st.DataObject) -> None:
+    X, factor = candidates(gp, data.draw(st.integers(0, 10**6))), gp.factor
+    if data.draw(st.booleans()):
+        factor = factor.believe(X[-3:])
+    r = data.draw(st.integers(1, 60))
+    if not is_local_known(factor, DenseRounding.of(factor), r):
+        return
+    R = data.draw(st.integers(1, len(factor.L)))
+    screen = screen_of(factor, r, data.draw(st.sampled_from(DTYPES)), X[:: data.draw(st.integers(1, 9))], R=R)
+    order, bounds = screen(X, Workspace())
+    assert sorted(order.tolist()) == list(range(len(X)))
+    assert_bounds_hold(screen, factor, X[order], bounds)
+
+
+def by_candidate(order: Tensor, part: Tensor) -> Tensor:
+    return torch.empty_like(part).index_copy_(0, order, part)
+
+
+@pytest.mark.parametrize("needs_mean", [True, False])
+def test_a_group_is_bounded_as_by_a_screen_of_its_points_alone(needs_mean: bool) -> None:
+    """What `FusedScreen` says of a process in which these points are the pivots."""
+    gp, r = process(MIXED, 60, noise=1e-2), 12
+    X, factor, fused = candidates(gp, 0), gp.factor, backend("cpu")
+    screen, dense = screen_of(factor, r, torch.float64, X[::9], needs_mean=needs_mean), DenseRounding.of(factor)
+    order, bounds = screen(X, Workspace())
+    near, means = screen._neighbourhoods, Means(factor, dense)
+    _, ends = near.sorted(X, screen._grouping)
+    assert fused is not None
+    for own, start, end in zip(near.built(r).points, [0, *ends.tolist()], ends.tolist(), strict=False):
+        if start == end:
+            continue
+        places = near.projection.order[own]
+        rows, rest = factor.L[places], torch.tensor([i for i in range(60) if i not in places.tolist()])
+        projection = Projection(torch.cat([places, rest]), rows, torch.linalg.cholesky(rows @ rows.mT), 1e-12)
+        K = factor.form.evaluate(factor.theta.unsqueeze(0), *[factor.features.rows(places)] * 2).covariance[0]
+        partial = means.of(K, means.at(places)) if needs_mean else None
+        alone = FusedScreen(factor, projection, dense, r, needs_mean, torch.float64, fused, partial)
+        found = Bounds(*(part[start:end] for part in bounds))
+        for part, expected in zip(found, alone(X[order[start:end]], Workspace())[1], strict=True):
+            torch.testing.assert_close(part, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_points_nearby_say_more_than_as_many_pivots() -> None:
+    space = Space({f"x{i}": Float(0.0, 1.0) for i in range(3)})
+    gp, r = process(space, 400, noise=1e-2, lengthscale=0.5), 48
+    X, factor = points(space, 2000), gp.factor
+    _, variance = factor.moments(X)
+    fused, dense = backend("cpu"), DenseRounding.of(factor)
+    assert fused is not None
+    pivots = FusedScreen(factor, Projection.of(factor, r), dense, r, False, torch.float64, fused)
+    excess = []
+    for screen in (pivots, screen_of(factor, r, torch.float64, X[:64], needs_mean=False, R=48)):
+        order, bounds = screen(X, Workspace())
+        excess.append(float((by_candidate(order, bounds.high) / variance - 1.0).median()))
+    assert excess[1] < 0.5 * excess[0]
+
+
+def test_centres_are_spread_over_candidates_that_may_be_sorted() -> None:
+    X = torch.arange(1000.0).unsqueeze(1)
+    assert len(centres_of(X)) == local.CENTRES
+    assert float(centres_of(X).max()) > 900.0
+    assert torch.equal(centres_of(X[:3]), X[:3])
+
+
+def test_where_they_are_of_use() -> None:
+    factor = process(MIXED, 60).factor
+    dense = DenseRounding.of(factor)
+    assert is_local_known(factor, dense, 29)
+    assert not is_local_known(factor, dense, 30)
+    assert not is_local_known(factor, DenseRounding(**{**vars(dense), "rho": 0.0}), 10)
+
+
+def test_strips_have_none() -> None:
+    space = Space({"a": Float(0.0, 1.0, step=0.1), "b": Float(0.0, 1.0, step=0.1)})
+    gp = process(space, 30)
+    with mock.patch.multiple(grid, LEAST_SECOND=2, MOST_SECOND=5):
+        strip = next(piece for piece in Grid(space).pieces(1000) if isinstance(piece, Strip))
+    with pytest.raises(NotImplementedError, match="strip"):
+        screen_of(gp.factor, 4, torch.float64, gp.X[:2]).strip(strip)
+
+
+@pytest.mark.parametrize("name", ["ei", "max_variance"])
+def test_large_sources_are_passed_by_points_nearby(name: str) -> None:
+    """A trial chooses them by itself, and the answer is that of a search without them."""
+    space = Space({f"x{i}": Float(0.0, 1.0) for i in range(3)})
+    gp, X = process(space, 800, noise=1e-2, lengthscale=0.5), points(space, 60_000)
+    tops = []
+    for least in (10_000, 10**9):
+        with mock.patch.multiple(early, FEW=(), EARLY=(48,), LOCAL_FROM=least):
+            options = {"block_rows": 8000, "threads": 1, "skip_observed": False}
+            tops.append(score(gp, InMemory(space, X), acquisition=name, k=10, **options))
+    first, second = tops
+    assert (first.indices, first.values) == (second.indices, second.values)
+    entered = [stage.entered for stage in first.certificate.stages if stage.name.startswith("48 points nearby")]
+    assert sum(entered) > 10_000
+
+
+def test_nothing_is_promised_where_nothing_can_be() -> None:
+    gp = process(Space({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0)}), 40, lengthscale=1e-25)
+    bounds: Bounds = screen_of(gp.factor, 8, torch.float32, gp.X[:4])(gp.X, Workspace())[1]
+    assert bool((bounds.high >= float(gp.factor.outputscale)).all())
+    assert not bool((bounds.mean.isnan() | bounds.delta.isnan()).any())
+
+
+@needs_extended
+def test_factors_are_as_near_as_is_said() -> None:
+    """L1 L1' beside the product of rows of L, both in extended precision."""
+    factor = process(MIXED, 80, noise=1e-4).factor
+    near = Neighbourhoods(factor, Projection.of(factor, 9), DenseRounding.of(factor), factor_centres(factor))
+    built = near.built(30)
+    for points_of, L1 in zip(built.points, built.L1, strict=True):
+        rows = factor.L[near.projection.order[points_of]].numpy().astype(extended.LONG)
+        one = L1.numpy().astype(extended.LONG)
+        assert float(numpy.linalg.norm((one @ one.T - rows @ rows.T).astype(float), 2)) <= near.apart(30)
+
+
+def factor_centres(factor: Factor) -> Tensor:
+    return candidates(process(MIXED, 80), 0)[: len(factor.L) // 16]
