@@ -183,12 +183,18 @@ class Cascade:
         with self._lock:
             if isinstance(work, Block):
                 self._early.see(self.candidates, work.X)
-            path = self._trials[type(work)].chosen(work, pool.threshold)
+            trial, whole = self._trials[type(work)], work
+            path = trial.chosen(work, pool.threshold)
+        shares: list[float] = []
         for number in path:
             order, bounds = self._early.bounds(number, work)
             which = self._judge(bounds, pool.threshold)
             counts.count(1 + number, len(work), len(which))
             work = work.take(which if order is None else order[which])
+            shares.append(len(work) / max(len(whole), 1))
+        if path:
+            with self._lock:
+                trial.note(whole, path, shares)
         return work
 
     def _bounded(self, work: Block | Strip, pool: Pool | Sieve, workspace: Workspace) -> Held:

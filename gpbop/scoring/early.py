@@ -87,7 +87,7 @@ class EarlyStages:
         dtypes = (torch.float32, torch.float64)
         kinds = [_Kind(r, True, dtype) for r in FEW if r < len(self._projection) for dtype in dtypes]
         known = self._criterion.factor, self._criterion.dense
-        kinds += [_Kind(r, True, dtype, True) for r in EARLY if is_local_known(*known, r) for dtype in dtypes]
+        kinds += [_Kind(r, True, dtype, True) for r in EARLY if is_local_known(*known, 2 * r) for dtype in dtypes]
         # The first one itself, where that goes over to float64.
         return [*kinds, _Kind(self.first.r, not self._criterion.needs_mean, torch.float32)]
 

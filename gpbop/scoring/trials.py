@@ -72,6 +72,19 @@ class StageTrial:
                 self._choose(work, threshold)
         return self.path
 
+    def note(self, work: Block | Strip, path: tuple[int, ...], shares: Sequence[float]) -> None:
+        """Take note of the shares that the stages of a path left: one that spared nothing is given up until a trial.
+
+        Candidates of a source may differ more from those that were tried than from each other.
+        """
+        scale = self._scale(work)
+        if path == self.path and _cost(path, self._stages.costs, shares, scale) > scale:
+            self.path, self.cost = (), 1.0
+
+    def _scale(self, work: Block | Strip) -> float:
+        """What comes first of a strip costs less; all costs are in units of what a candidate costs that is alone."""
+        return 1.0 / self._stages.scattered if isinstance(work, Strip) else 1.0
+
     def _choose(self, work: Block | Strip, threshold: float) -> None:
         generator = torch.Generator().manual_seed(0)
         some = work.take(torch.randint(len(work), (TRIED,), generator=generator).to(work.device))
@@ -81,8 +94,7 @@ class StageTrial:
         paths = [path for size in range(MOST_STAGES + 1) for path in combinations(numbers, size)]
         if isinstance(work, Strip):
             paths = [path for path in paths if not path or stages.takes_strips(path[0])]
-        # What comes first of a strip costs less; all costs are in units of what a candidate costs that is alone in it.
-        scale = 1.0 / self._stages.scattered if isinstance(work, Strip) else 1.0
+        scale = self._scale(work)
         cost, self.path = min((_expected(path, costs, left, scale), path) for path in paths)
         self.cost = cost / scale
 
@@ -96,10 +108,17 @@ class StageTrial:
 
 
 def _expected(path: tuple[int, ...], costs: Sequence[float], left: dict[int, Tensor], scale: float) -> float:
-    """Return what a candidate costs on a path; what comes first costs a share `scale` of its own."""
-    cost, share, still = 0.0, scale, None
+    """Return what a candidate costs on a path, where stages leave such candidates."""
+    shares, still = [], None
     for number in path:
-        cost += share * costs[number]
         still = left[number] if still is None else still & left[number]
-        share = float(still.double().mean())
+        shares.append(float(still.double().mean()))
+    return _cost(path, costs, shares, scale)
+
+
+def _cost(path: tuple[int, ...], costs: Sequence[float], shares: Sequence[float], scale: float) -> float:
+    """Return what a candidate costs on a path whose stages leave such shares; the first costs `scale` of its own."""
+    cost, share = 0.0, scale
+    for number, left in zip(path, shares, strict=True):
+        cost, share = cost + share * costs[number], left
     return cost + share

@@ -87,3 +87,30 @@ def test_trials_become_rare() -> None:
     for _ in range(TRY_AGAIN**4):
         trial.chosen(block(), 0.5)
     assert stages.asked == 5
+
+
+@pytest.mark.parametrize(
+    ("shares", "stays"),
+    [
+        ((0.5, 0.25), True),  # as it was tried
+        ((1.0, 1.0), False),  # neither settles anything
+        ((1.0, 0.85), True),  # 0.01 + 0.1 + 0.85: hardly worth it, but still
+        ((1.0, 0.95), False),
+    ],
+)
+def test_a_path_that_spares_nothing_is_given_up_until_it_is_tried_again(shares: Any, stays: bool) -> None:
+    trial = StageTrial(JUDGE, Stages((0.5, 0.25), (0.01, 0.1)))
+    path = trial.chosen(block(), 0.5)
+    trial.note(block(), path, shares)
+    assert trial.path == (path if stays else ())
+    assert (trial.cost < 1.0) == stays
+    for _ in range(TRY_AGAIN):
+        again = trial.chosen(block(), 0.5)
+    assert again == path
+
+
+def test_what_another_path_did_changes_nothing() -> None:
+    trial = StageTrial(JUDGE, Stages((0.5, 0.25), (0.01, 0.1)))
+    path = trial.chosen(block(), 0.5)
+    trial.note(block(), (0,), (1.0,))
+    assert trial.path == path
