@@ -90,6 +90,7 @@ class Cascade:
 
     def upper(self, X: torch.Tensor) -> torch.Tensor:
         """Bound the values of `m x d` candidates from above, by the first stage."""
+        self._early.expect(X)
         order, bounds = self.first(X, Workspace())
         upper = self._judge.upper(bounds)
         return torch.empty_like(upper).index_copy_(0, order, upper)

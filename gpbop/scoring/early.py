@@ -63,6 +63,7 @@ class EarlyStages:
         self._screens: dict[_Kind, FusedScreen] = {}
         self._pivots: Pivots | None = None
         self._neighbourhoods: Neighbourhoods | None = None
+        self._expected: Tensor | None = None
         self._centres: Tensor | None = None
 
     def __len__(self) -> int:
@@ -106,10 +107,14 @@ class EarlyStages:
         """Whether a stage may be built: those of neighbourhoods cost so much that many candidates must share it."""
         return not self._kinds[number].is_local or self._centres is not None
 
-    def see(self, candidates: int, some: Tensor) -> None:
-        """Take note of how many candidates have come, and of some of them, `m x d`."""
+    def expect(self, X: Tensor) -> None:
+        """Take note of `m x d` candidates from all over the source, if they are the first."""
+        self._expected = X if self._expected is None else self._expected
+
+    def see(self, candidates: int, X: Tensor) -> None:
+        """Take note of how many candidates have come, and of the next ones, `m x d`."""
         if self._centres is None and candidates >= LOCAL_FROM:
-            self._centres = centres_of(some)
+            self._centres = centres_of(X if self._expected is None else self._expected)
 
     def bounds(self, number: int, work: Block | Strip) -> tuple[Tensor | None, Bounds]:
         """Bound candidates by a stage: in their own order, None, or in the one that is returned."""

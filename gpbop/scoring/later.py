@@ -120,12 +120,15 @@ class LaterStages:
         pool.add(Contenders(held.places, held.X, *self._criterion.around(held.X)))
 
     def _screen(self, number: int, X: Tensor) -> Screen | None:
-        """Return a stage for some candidates; None while too few have arrived there to pay for building it."""
+        """Return a stage for some candidates; None if these are too few, or all that came do not pay to build it."""
+        level, known, n = self._levels[number], (self._criterion, self._projection), len(self._criterion.factor.L)
+        if not level.suits(len(X), n):
+            return None
         with self._building:
             self._arrived[number] += len(X)
-            screen, level, known = self._screens[number], self._levels[number], (self._criterion, self._projection)
+            screen = self._screens[number]
             # On a GPU all pivots cost more than the dense value, which is one product of matrices.
-            can_pay = level.r < len(self._criterion.factor.L) or self._device.type == "cpu"
+            can_pay = level.r < n or self._device.type == "cpu"
             if screen is None and can_pay and level.pays(self._arrived[number], *known):
                 self._screens[number] = screen = level.built(*known, X)
             return screen

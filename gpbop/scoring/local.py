@@ -24,6 +24,7 @@ from gpbop.scoring.partial import Means
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.rounding import SAFETY, UNIT, DenseRounding, gamma
 from gpbop.scoring.screening import Bounds
+from gpbop.scoring.screens import solves
 from gpbop.scoring.sources.blocks import Strip
 from gpbop.surrogate.factor import Factor
 
@@ -42,8 +43,7 @@ def local_bytes(factor: Factor) -> int:
 
 def is_local_known(factor: Factor, dense: DenseRounding, r: int) -> bool:
     """Return whether `r` points nearby are of use: they must be few of all, rho known, and groups cost no launches."""
-    fused = backend(factor.L.device.type)
-    return fused is not None and fused.SOLVES and dense.rho > 0.0 and 2 * r < len(factor.L)
+    return solves(factor) and dense.rho > 0.0 and 2 * r < len(factor.L)
 
 
 def centres_of(X: Tensor) -> Tensor:

@@ -140,8 +140,7 @@ class Queue:
             assert refinement is not None, "it has this stage"
             if refinement.pays(number, int(at.sum())):
                 is_bounded |= at
-                self._bound(places[at], number, refinement)
-                self._bound(self._next_at(number), number, refinement)
+                self._bound(torch.unique(torch.cat([places[at], self._next_at(number)])), number, refinement)
             else:
                 level = level + at  # on to the next stage
         return places[~is_bounded]

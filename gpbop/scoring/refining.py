@@ -16,11 +16,13 @@ from gpbop.scoring.memory import BLOCK_ROWS, halving
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.scan import side_by_side
 from gpbop.scoring.screening import Bounds, Screen
-from gpbop.scoring.screens import screen_of
+from gpbop.scoring.screens import screen_of, solves
 
 # A projection on R pivots takes as long as so many times R^2 / n dense values, and R points for each of c
 # neighbourhoods as long as it takes to bound so many times c R^3 / n^2 candidates by all points; CPU: as measured.
 BUILDING, BUILDING_LOCAL = 6.0, 12.0
+# Candidates that a group is computed along with.
+TILE = 128
 # Fewer candidates are not shared out between threads.
 LEAST_PART = 512
 
@@ -58,7 +60,12 @@ class Level:
         r, n = self.r, len(criterion.factor.L)
         if self.is_local:
             return arrived >= BUILDING_LOCAL * CENTRES * r**3 / n**2
-        return r <= len(projection) or arrived >= (BUILDING * r**2 / n if r < n else 1)
+        is_there = r <= len(projection) or (r == n and solves(criterion.factor))  # L as it is
+        return is_there or arrived >= BUILDING * r**2 / n
+
+    def suits(self, candidates: int, n: int) -> bool:
+        """Return whether so many at a time take less than by all points: a group takes a whole tile."""
+        return not self.is_local or candidates >= CENTRES * TILE * self.r**2 / n**2
 
     def built(self, criterion: Criterion, projection: Projection, X: Tensor) -> Screen:
         """Build it.

@@ -7,6 +7,13 @@ from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.fused_screening import FusedScreen
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.screening import Screen, TiledScreen
+from gpbop.surrogate.factor import Factor
+
+
+def solves(factor: Factor) -> bool:
+    """Return whether what is compiled for its device takes few candidates at a time, and solves for y."""
+    fused = backend(factor.L.device.type)
+    return fused is not None and fused.SOLVES
 
 
 def screen_of(criterion: Criterion, projection: Projection, r: int, dtype: torch.dtype, has_mean: bool) -> Screen:

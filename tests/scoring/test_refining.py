@@ -110,8 +110,10 @@ def test_points_nearby_pay_when_many_ask(r: int) -> None:
     needed = 12 * 64 * r**3 / N**2
     assert not level.pays(int(needed) - 1, *known)
     assert level.pays(int(needed) + 1, *known)
-    assert Level(N).pays(1, *known)
-    assert not Level(N).pays(0, *known)
+    assert Level(N).pays(0, *known)
+    with mock.patch.object(refining, "solves", return_value=False):  # all pivots take an inverse there
+        assert not Level(N).pays(6 * N - 1, *known)
+        assert Level(N).pays(6 * N, *known)
 
 
 def test_one_that_is_built_pays_for_one() -> None:
@@ -159,3 +161,12 @@ def test_want_of_memory(most: int) -> None:
         else:
             with pytest.raises(DeviceError, match="memory"):
                 refinement(held, 0)
+
+
+def test_few_at_a_time_take_less_by_all_points() -> None:
+    """A group takes a whole tile: 64 tiles of r^2 operations beside n^2 for each candidate."""
+    level = Level(128, True)
+    assert not level.suits(134, 1000)
+    assert level.suits(135, 1000)
+    assert level.suits(6, 5000)
+    assert Level(448).suits(1, 1000)
