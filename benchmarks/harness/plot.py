@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from statistics import mode
@@ -74,8 +75,7 @@ def draw(panels: dict[str, list[Row]], question: Question, path: Path, title: st
 
     columns = min(len(panels), MOST_COLUMNS)
     count = -(-len(panels) // columns)
-    every = [_label(row, "", question, where) for rows in panels.values() for row in rows]
-    colors = {label: f"C{i % 10}" for i, label in enumerate(dict.fromkeys(every))}
+    colors = colors_of(_label(row, key, question, where) for key, rows in panels.items() for row in rows)
     with mpl.rc_context({"svg.hashsalt": "gpbop", "font.size": 9, "svg.fonttype": "none"}):
         height = PANEL[1] * count + LEGEND_LINE * -(-len(colors) // columns)
         figure = Figure(figsize=(PANEL[0] * columns, height), layout="constrained")
@@ -94,6 +94,15 @@ def draw(panels: dict[str, list[Row]], question: Question, path: Path, title: st
         figure.savefig(path, metadata={"Date": None})
 
 
+def colors_of(labels: Iterable[str]) -> dict[str, Any]:
+    """Return a colour for each label, in the order of their first appearance; up to 20 have colours of their own."""
+    import matplotlib as mpl
+
+    distinct = list(dict.fromkeys(labels))
+    palette = mpl.colormaps["tab10" if len(distinct) <= 10 else "tab20"]
+    return {label: palette(i % palette.N) for i, label in enumerate(distinct)}
+
+
 def _fixed(panels: dict[str, list[Row]]) -> str:
     """Return the sizes that the rows of the panels share where they are not swept."""
     fixed = {}
@@ -110,7 +119,7 @@ def _label(row: Row, key: str, question: Question, where: Places) -> str:
     return " ".join([row["side"], *told_apart, f"({where[row['device'], row['threads']]})"])
 
 
-def _panel(axis: Any, key: str, lines: dict[str, list[Row]], height: str, colors: dict[str, str]) -> dict[str, Any]:
+def _panel(axis: Any, key: str, lines: dict[str, list[Row]], height: str, colors: dict[str, Any]) -> dict[str, Any]:
     """Draw one panel and return its lines by label."""
     shown = {}
     for label, line in lines.items():
@@ -119,7 +128,7 @@ def _panel(axis: Any, key: str, lines: dict[str, list[Row]], height: str, colors
         y = [middle for _, middle, _ in points]
         bars = [[max(0.0, m - low) for low, m, _ in points], [max(0.0, high - m) for _, m, high in points]]
         style = "o--" if line[0]["device"] == "cuda" else "o-"
-        color = colors.get(label)
+        color = colors[label]
         x = [row["sizes"][key] for row in line]
         shown[label] = axis.errorbar(x, y, yerr=bars, fmt=style, markersize=3, color=color, label=label)
     rows = [row for line in lines.values() for row in line]
