@@ -1,6 +1,7 @@
 """A command that is stopped ends with one line, and leaves signals as they were."""
 
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -8,6 +9,14 @@ import pytest
 import typer
 
 from gpbop.cli.stopping import STOPPED, stoppable
+
+
+@pytest.fixture(autouse=True)
+def as_in_a_terminal() -> Iterator[None]:
+    """Shells let what they run in the background ignore Ctrl-C, these tests among it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
