@@ -51,6 +51,8 @@ ROUNDINGS = 24
 AT_SHARE: dict[Smoothness, float] = {"matern52": 0.61, "matern32": 0.55, "rbf": 0.74}
 AT_STEPS: dict[Smoothness, float] = {"matern52": 0.20, "matern32": 0.26, "rbf": 0.72}
 SMALLEST = {torch.float32: 2.0**-112, torch.float64: 2.0**-1004}
+# Outputscales beyond which squares and inverses may leave the range.
+LARGEST_SCALE = {torch.float32: 1e15, torch.float64: 1e120}
 # Codes of neighbouring columns are joined while they are at most so many: one look-up then serves them all, and a row
 # of the table stays in the first cache.
 JOINED_CODES = 64
@@ -238,7 +240,7 @@ class FusedScreen(Screen):
             moved, moved_at_most = moved + by_products, moved_at_most + by_products
         own = (ROUNDINGS + 2.0 * len(self._columns)) * v + self._similarity_error
         error = SAFETY * moved + own
-        if not error < 0.1:
+        if not (error < 0.1 and 1.0 / LARGEST_SCALE[self.dtype] < self.scale < LARGEST_SCALE[self.dtype]):
             return self._unknown(len(sums.norm))
         least = SMALLEST[self.dtype] * (1.0 + t) ** 2
         of_k, roundings = SAFETY * min(moved, moved_at_most) + own + least, self._backend.term_roundings(r)

@@ -106,7 +106,8 @@ class LaterStages:
     def _finish(self, held: Held, pool: Pool, workspace: Workspace, counts: Counts) -> None:
         """Pass some candidates through all stages; nothing is added to the pool before all is done."""
         for number, level in enumerate(self._levels):
-            if level.has_mean and not self.renews_mean:
+            # Points nearby, which come before it then, say as much of the variance.
+            if level.has_mean and not self.renews_mean and self._levels[0].is_local:
                 continue
             screen = self._screen(number, held.X) if len(held) else None
             if screen is None:
@@ -128,7 +129,7 @@ class LaterStages:
             self._arrived[number] += len(X)
             screen = self._screens[number]
             # On a GPU all pivots cost more than the dense value, which is one product of matrices.
-            can_pay = level.r < n or self._device.type == "cpu"
+            can_pay = level.r < n or self._device.type == "cpu" or n <= len(self._projection)
             if screen is None and can_pay and level.pays(self._arrived[number], *known):
                 self._screens[number] = screen = level.built(*known, X)
             return screen

@@ -32,7 +32,8 @@ right side is at least rho |w|^2. With m = |e| / sqrt(rho - |E|), that solved fo
     |w| sqrt(rho - |E|) <= m + sqrt(m^2 + c)
 
 Or, where there is hardly any noise, |w| <= N |y| with N >= |L1^-1|. Of e: a row of L1 y is off by at most gamma times
-its length, under sqrt(s_max), times |y|, where gamma counts the roundings of its terms, and |y| <= sqrt(s) + N |e|.
+its length, under sqrt(s_max), times |y|, where gamma counts the roundings of its terms, and |y| <= sqrt(s) + N |e|: no
+candidate is bounded whose computed y is longer.
 """
 
 from collections.abc import Callable

@@ -95,10 +95,11 @@ def levels(criterion: Criterion, pivots: Sequence[int], renews_mean: bool) -> li
     """
     n = len(criterion.factor.L)
     local = [Level(r, True) for r in LATER if is_local_known(criterion.factor, criterion.dense, r)]
-    first, rest = [Level(r, has_mean=renews_mean) for r in pivots[:1]], [Level(r) for r in pivots[1:]]
+    stages = [Level(r, has_mean=renews_mean and not i) for i, r in enumerate(pivots)]
     if not local:
-        return [*first, *rest]
-    return [local[0], *(first if renews_mean else []), *local[1:], *(level for level in rest if level.r == n)]
+        return stages
+    renewing = [level for level in stages if level.has_mean]
+    return [local[0], *renewing, *local[1:], *(level for level in stages if level.r == n and not level.has_mean)]
 
 
 class Refinement:

@@ -69,6 +69,7 @@ class DenseRounding:
         tau: See the head of this file.
         rho: Likewise; zero where no positive bound of it is known.
         hidden: How far L L' can be from K and its own measured diagonal, in the 2-norm.
+        noise: Noise variance of one observation, which is all that a believed point has on the diagonal.
         most: The bound by kappa, where it serves; else infinity.
         apart: How far the exact variances may be apart of two ways to believe the same points, as a share of them.
     """
@@ -80,6 +81,7 @@ class DenseRounding:
     tau: float
     rho: float
     hidden: float
+    noise: float
     most: float
     apart: float = 0.0
 
@@ -92,8 +94,9 @@ class DenseRounding:
         mean = SAFETY * ((tau + order) * s * alpha + 4.0 * unit * (factor.mean.abs() + s * alpha))
         rho = max(least_noise(factor, tau), 0.0)
         largest = max(float(factor.L.square().sum(1).max()), s + float(factor.noise))
-        bounds = DenseRounding(mean, n, s, largest, tau, rho, _hidden(factor, tau), torch.inf)
-        if rho < SMALL_RHO * float(factor.noise):
+        hidden, noise = _hidden(factor, tau), float(factor.noise)
+        bounds = DenseRounding(mean, n, s, largest, tau, rho, hidden, noise, torch.inf)
+        if rho < SMALL_RHO * noise:
             moved = SAFETY * _moved_at_most(factor, tau, order)
             return replace(bounds, most=2.0 * math.sqrt(s) * moved + moved**2 + bounds._sums)
         return bounds
@@ -108,7 +111,7 @@ class DenseRounding:
             return self
         n = self.n + points
         more = SAFETY * n * (gamma(n + 2, UNIT[torch.float64]) * self.largest + self.tau * self.scale)
-        rho = max(self.rho - more, 0.0)
+        rho = max(min(self.rho, self.noise) - more, 0.0)
         hidden = self.hidden + more
         return replace(self, n=n, rho=rho, hidden=hidden, most=torch.inf, apart=2.0 * more / rho if rho else 0.0)
 

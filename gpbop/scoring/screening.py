@@ -167,8 +167,10 @@ class Screen(ABC):
         if not share < 0.5:
             high = torch.full_like(norm, s)
             return high.add_(self.dense.variance(high))
-        y = (s**0.5 + N * root * error * s) / (1.0 - share)
+        y = (1.0 + 1e-9) * (s**0.5 + N * root * error * s) / (1.0 - share)
         e = root * (error * s + of_row * y)
+        # What is longer, or no number, was not solved for as is assumed: then nothing is known.
+        norm = torch.where(norm <= y * y, norm, 0.0)
         left = norm.mul(gamma(self.r + 4, UNIT[torch.float64]) - 1.0).add_(s).clamp_min_(0.0)
         w = torch.full_like(left, N * y)
         if rho:

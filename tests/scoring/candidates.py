@@ -83,7 +83,7 @@ def all_stages(chosen: int = -1, waiting: int = 1) -> Iterator[None]:
             numbers.pop(0)
         return tuple(numbers)
 
-    few = mock.patch.multiple(early, FEW=(1, 3, 9, 20, 60), EARLY=(2, 7), LOCAL_FROM=0)
+    few = mock.patch.multiple(early, FEW=(1, 3, 9, 20, 60), EARLY=(2, 7), LOCAL_FROM=0, LEAST_KNOWN=1)
     near = mock.patch.multiple(refining, BUILDING=0.0, BUILDING_LOCAL=0.0, LATER=(4, 11))
     some = mock.patch.object(local, "CENTRES", 5)
     soon = mock.patch.object(later, "WAITING", dict.fromkeys(("cpu", "cuda"), waiting))

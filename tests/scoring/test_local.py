@@ -1,5 +1,6 @@
 """Bounds by points nearby hold in extended precision, and are nearer than those of as many pivots."""
 
+import dataclasses
 from unittest import mock
 
 import numpy
@@ -139,7 +140,7 @@ def test_large_sources_are_passed_by_points_nearby(name: str) -> None:
     gp, X = process(space, 800, noise=1e-2, lengthscale=0.5), points(space, 60_000)
     tops = []
     for least in (10_000, 10**9):
-        with mock.patch.multiple(early, FEW=(), EARLY=(48,), LOCAL_FROM=least):
+        with mock.patch.multiple(early, FEW=(), EARLY=(48,), LOCAL_FROM=least, LEAST_KNOWN=1000):
             options = {"block_rows": 8000, "threads": 1, "skip_observed": False}
             tops.append(score(gp, InMemory(space, X), acquisition=name, k=10, **options))
     first, second = tops
@@ -169,3 +170,42 @@ def test_factors_are_as_near_as_is_said() -> None:
 
 def factor_centres(factor: Factor) -> Tensor:
     return candidates(process(MIXED, 80), 0)[: len(factor.L) // 16]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("outputscale", [1e-150, 1e-44, 1e-42, 1e-20, 1e20, 1e39, 1e60, 1e150])
+def test_scales_beyond_the_range_leave_nothing_known(outputscale: float, dtype: torch.dtype) -> None:
+    """A bound is at least the variance, and a number, whatever the data are scaled by."""
+    gp = process(Space({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0)}), 40)
+    theta = gp.factor.theta.clone()
+    theta[gp.factor.form.layout.outputscale] = torch.tensor(outputscale, dtype=torch.float64).log()
+    factor = dataclasses.replace(gp.factor, theta=theta, noise=gp.factor.noise * 0.0 + 1e-2 * outputscale)
+    K = factor.form.evaluate(theta.unsqueeze(0), factor.features, factor.features).covariance[0]
+    K.diagonal().add_(factor.noise)
+    factor = dataclasses.replace(factor, L=torch.linalg.cholesky(K), alpha=torch.zeros_like(K[0]))
+    X, fused, dense = gp.X[:16].roll(1, 0), backend("cpu"), DenseRounding.of(factor)
+    assert fused is not None
+    _, variance = factor.moments(X)
+    screens = [FusedScreen(factor, Projection.of(factor, 9), dense, 9, False, dtype, fused)]
+    if is_local_known(factor, dense, 9):
+        near = Neighbourhoods(factor, Projection.of(factor, 9), dense, X[:3])
+        screens.append(LocalScreen(near, 9, False, dtype))
+    for screen in screens:
+        order, bounds = screen(X, Workspace())
+        assert bool((bounds.high >= variance[order] * (1.0 - 1e-6)).all())
+
+
+def test_a_believed_point_has_no_more_than_the_noise_on_the_diagonal() -> None:
+    """What was added to the diagonal of the others, for want of precision, is not there."""
+    gp = process(
+        Space({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0)}),
+        150,
+        noise=1e-12,
+        lengthscale=30.0,
+        outputscale=1e4,
+        smoothness="rbf",
+    )
+    dense = DenseRounding.of(gp.factor)
+    assert dense.rho > float(gp.factor.noise)
+    assert dense.believed(0).rho == dense.rho
+    assert dense.believed(2).rho <= float(gp.factor.noise)

@@ -19,7 +19,7 @@ from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.criteria import criterion
 from gpbop.scoring.held import Held
 from gpbop.scoring.pivoting import Projection
-from gpbop.scoring.refining import Level, Refinement
+from gpbop.scoring.refining import Level, Refinement, levels
 from gpbop.scoring.screens import screen_of
 from tests.scoring.candidates import process
 
@@ -170,3 +170,17 @@ def test_few_at_a_time_take_less_by_all_points() -> None:
     assert level.suits(135, 1000)
     assert level.suits(6, 5000)
     assert Level(448).suits(1, 1000)
+
+
+@pytest.mark.parametrize("renews_mean", [True, False])
+def test_all_points_come_last_where_they_are_the_only_pivots(renews_mean: bool) -> None:
+    judge = Judge(criterion("ei", Question(process(SPACE, N))))
+    with mock.patch.object(refining, "LATER", (4, 16)):
+        found = levels(judge.criterion, [N], renews_mean)
+    whole = Level(N, has_mean=renews_mean)
+    assert found == [
+        Level(4, True),
+        *([whole] if renews_mean else []),
+        Level(16, True),
+        *([] if renews_mean else [whole]),
+    ]
