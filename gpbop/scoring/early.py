@@ -26,7 +26,7 @@ FEW = (48, 96, 192)
 # multiplications, and what it costs that tiles are not full. CPU: as measured.
 LOCAL_FROM = 32_000
 # Candidates from which centres are chosen, at least.
-LEAST_KNOWN = 1024
+LEAST_KNOWN = 256
 ASSIGNED, TILED = 9000.0, 1.4
 # What a covariance costs beside a multiplication, and float64 beside float32: chosen by benchmarks/fused_rows.py.
 COVARIANCE = 48
@@ -115,9 +115,9 @@ class EarlyStages:
 
     def see(self, candidates: int, X: Tensor) -> None:
         """Take note of how many candidates have come, and of the next ones, `m x d`."""
-        known = X if self._expected is None else self._expected
-        if self._centres is None and candidates >= LOCAL_FROM and len(known) >= LEAST_KNOWN:
-            self._centres = centres_of(known)
+        if self._centres is None and candidates >= LOCAL_FROM:
+            known = [some for some in (self._expected, X) if some is not None and len(some) >= LEAST_KNOWN]
+            self._centres = centres_of(known[0]) if known else None
 
     def bounds(self, number: int, work: Block | Strip) -> tuple[Tensor | None, Bounds]:
         """Bound candidates by a stage: in their own order, None, or in the one that is returned."""

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gpbop import Categorical, Float, GaussianProcess, Space, score
+from gpbop.acquisition import Question
 from gpbop.kernels.fused import backend
 from gpbop.kernels.profiles import Workspace
-from gpbop.scoring import early, local
+from gpbop.scoring import as_source, early, local
+from gpbop.scoring.cascade import Cascade
+from gpbop.scoring.criteria import criterion
 from gpbop.scoring.fused_screening import FusedScreen
 from gpbop.scoring.local import LocalScreen, Neighbourhoods, centres_of, is_local_known
 from gpbop.scoring.partial import Means
@@ -133,16 +136,18 @@ def test_strips_have_none() -> None:
         screen_of(gp.factor, 4, torch.float64, gp.X[:2]).strip(strip)
 
 
+@pytest.mark.parametrize("is_indexed", [True, False])
 @pytest.mark.parametrize("name", ["ei", "max_variance"])
-def test_large_sources_are_passed_by_points_nearby(name: str) -> None:
+def test_large_sources_are_passed_by_points_nearby(name: str, is_indexed: bool) -> None:
     """A trial chooses them by itself, and the answer is that of a search without them."""
     space = Space({f"x{i}": Float(0.0, 1.0) for i in range(3)})
     gp, X = process(space, 800, noise=1e-2, lengthscale=0.5), points(space, 60_000)
     tops = []
     for least in (10_000, 10**9):
-        with mock.patch.multiple(early, FEW=(), EARLY=(48,), LOCAL_FROM=least, LEAST_KNOWN=1000):
+        with mock.patch.multiple(early, FEW=(), EARLY=(48,), LOCAL_FROM=least):
             options = {"block_rows": 8000, "threads": 1, "skip_observed": False}
-            tops.append(score(gp, InMemory(space, X), acquisition=name, k=10, **options))
+            source = as_source(space, X) if is_indexed else InMemory(space, X)
+            tops.append(score(gp, source, acquisition=name, k=10, **options))
     first, second = tops
     assert (first.indices, first.values) == (second.indices, second.values)
     entered = [stage.entered for stage in first.certificate.stages if stage.name.startswith("48 points nearby")]
@@ -209,3 +214,21 @@ def test_a_believed_point_has_no_more_than_the_noise_on_the_diagonal() -> None:
     assert dense.rho > float(gp.factor.noise)
     assert dense.believed(0).rho == dense.rho
     assert dense.believed(2).rho <= float(gp.factor.noise)
+
+
+@pytest.mark.parametrize(
+    ("expected", "here", "first"),
+    [(300, 10, 0.0), (300, 300, 0.0), (100, 300, 0.5), (None, 300, 0.5), (None, 100, None), (100, 100, None)],
+)
+def test_centres_come_from_all_over_a_source_if_enough_is_known_of_it(
+    expected: int | None, here: int, first: float | None
+) -> None:
+    space = Space({"a": Float(0.0, 1.0)})
+    stages = Cascade(criterion("ei", Question(process(space, 30))))._early
+    if expected is not None:
+        stages.expect(torch.linspace(0.0, 0.4, expected, dtype=torch.float64).unsqueeze(1))
+    X = torch.linspace(0.5, 1.0, here, dtype=torch.float64).unsqueeze(1)
+    stages.see(early.LOCAL_FROM - 1, X)
+    assert stages._centres is None
+    stages.see(early.LOCAL_FROM, X)
+    assert (None if stages._centres is None else float(stages._centres[0])) == first
