@@ -250,6 +250,7 @@ def _scattered(
 
 @compiled
 def _nearest(points: Any, centres: Any, number: Any) -> None:
+    """Write the number of the nearest of `g x F` centres for each of `m x F` points; the first of equal ones."""
     m, F = points.shape
     own, x = np.empty((F, LANES), points.dtype), np.empty(LANES, points.dtype)
     least, at = np.empty(LANES, points.dtype), np.empty(LANES, np.int32)
@@ -274,6 +275,7 @@ def _nearest(points: Any, centres: Any, number: Any) -> None:
 
 @compiled
 def _sorted(number: Any, ends: Any, order: Any) -> None:
+    """Write an order by numbers that leaves equal ones as they stood, and where each number ends; `ends` are zeros."""
     for i in number:
         ends[i] += 1
     total = 0
