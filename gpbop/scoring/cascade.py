@@ -24,7 +24,7 @@ from gpbop.scoring.memory import BLOCK_ROWS, STRIP_PART, WAITING_BYTES, is_out_o
 from gpbop.scoring.partial import squared_norm
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.queue import Queue
-from gpbop.scoring.refining import Refinement
+from gpbop.scoring.refining import Refinement, levels, queue_levels
 from gpbop.scoring.rounding import UNIT
 from gpbop.scoring.screening import Bounds
 from gpbop.scoring.screens import screen_of
@@ -66,13 +66,15 @@ class Cascade:
         later = sorted({min(r, n) for r in (*later, n)} - {first})
         for_queue = QUEUE_PIVOTS_WITH_MEAN if criterion.needs_mean else QUEUE_PIVOTS_WITHOUT_MEAN
         self._queue_pivots = [r for r in for_queue if first < r < n]
+        self._queue_levels = [] if criterion.needs_mean else queue_levels(criterion, self._queue_pivots)
         # What is known of the variances at first: enough for the second stage where the mean costs more than that.
         self._projection = Projection.of(factor, later[0] if criterion.needs_mean and later else first)
         dtype = torch.float32 if self._suits_float32() else torch.float64
         self.first = screen_of(criterion, self._projection, first, dtype, True)
         self._judge = Judge(criterion)
         self._later = LaterStages(self._judge, self.first, self._projection, later)
-        self._early = EarlyStages(criterion, self._projection, self.first)
+        is_sieved = bool(criterion.believes and self._queue_levels)
+        self._early = EarlyStages(criterion, self._projection, self.first, self._queue_levels[0] if is_sieved else None)
         # Strips and scattered candidates, which may be what cells leave of strips, take different paths.
         self._trials = {kind: StageTrial(self._judge, self._early) for kind in (Strip, Block)}
         square = squared_norm(factor, criterion.dense.rho) if criterion.needs_mean else 0.0
@@ -97,20 +99,22 @@ class Cascade:
 
     def process(self, work: Block | Strip, pool: Pool | Sieve, workspace: Workspace) -> None:
         """Pass one block through all stages; what is left is in the pool, or waits until `finish`."""
-        counts, entered = Counts.of(len(self._counts.entered)), 0
+        counts, first = Counts.of(len(self._counts.entered)), Counts.of(1)
         left: list[Held] = []
         with torch.no_grad():
             for part in self._parts(self._here(work), pool, counts):
-                narrowed = self._narrowed(part, pool, counts)
-                entered += len(narrowed)
-                if len(narrowed):
+                narrowed, bounds = self._narrowed(part, pool, counts)
+                if isinstance(narrowed, Block) and bounds is not None:
+                    left.append(self._held(narrowed, bounds, pool))
+                elif len(narrowed):
                     left.append(self._bounded(narrowed, pool, workspace))
+                    first.count(0, len(narrowed), len(left[-1]))
                 # Where a strip leaves so many that they cannot stay, they may be here twice if it is begun again.
                 if sum(held.bytes for held in left) > WAITING_BYTES[self.device.type]:
-                    self._later.add(Held.joined(left), entered, pool, workspace)
-                    left, entered = [], 0
+                    self._later.add(Held.joined(left), first, pool, workspace)
+                    left, first = [], Counts.of(1)
             # Else all at once, and last: a block that is begun again, for want of memory, is here once.
-            self._later.add(Held.joined(left) if left else None, entered, pool, workspace)
+            self._later.add(Held.joined(left) if left else None, first, pool, workspace)
         with self._lock:
             self.candidates += len(work)
             self._counts.add(counts)
@@ -128,10 +132,11 @@ class Cascade:
         By variance alone most bounds stay above what is chosen, so candidates are bounded further when they may be
         next. Where the mean counts, most are under the threshold, and are dropped at once: many cost less than few.
         """
-        renews_mean = self.first.dtype == torch.float32 and self.criterion.needs_mean
-        refinement = Refinement(self._judge, self._projection, self._queue_pivots, renews_mean, threads)
         if not self.criterion.needs_mean:
+            refinement = Refinement(self._judge, self._projection, self._queue_levels, threads)
             return Queue(self.criterion, contenders, most, refinement, threads)
+        stages = levels(self.criterion, self._queue_pivots, self.first.dtype == torch.float32)
+        refinement = Refinement(self._judge, self._projection, stages, threads)
         for level in range(len(refinement)):
             if len(contenders) and refinement.pays(level, len(contenders)):
                 contenders = refinement(contenders, level).reaching(threshold)
@@ -179,24 +184,25 @@ class Cascade:
                 for some in torch.split(places, BLOCK_ROWS[self.device.type]):
                     yield work.take(some)
 
-    def _narrowed(self, work: Block | Strip, pool: Pool | Sieve, counts: Counts) -> Block | Strip:
-        """Return what the early stages leave."""
+    def _narrowed(self, work: Block | Strip, pool: Pool | Sieve, counts: Counts) -> tuple[Block | Strip, Bounds | None]:
+        """Return what the early stages leave; with its bounds where it needs no first stage."""
         with self._lock:
             if isinstance(work, Block):
                 self._early.see(self.candidates, work.X)
             trial, whole = self._trials[type(work)], work
             path = trial.chosen(work, pool.threshold)
-        shares: list[float] = []
+        shares, left = list[float](), None
         for number in path:
             order, bounds = self._early.bounds(number, work)
             which = self._judge(bounds, pool.threshold)
+            left = Bounds(*(part[which] for part in bounds)) if self._early.after is not None else None
             counts.count(1 + number, len(work), len(which))
             work = work.take(which if order is None else order[which])
             shares.append(len(work) / max(len(whole), 1))
         if path:
             with self._lock:
                 trial.note(whole, path, shares)
-        return work
+        return work, left
 
     def _bounded(self, work: Block | Strip, pool: Pool | Sieve, workspace: Workspace) -> Held:
         """Return the candidates that the first stage leaves."""
@@ -208,6 +214,10 @@ class Cascade:
             order, bounds = self.first(work.X, workspace)
         which = self._judge(bounds, pool.threshold)
         block, bounds = work.take(which if order is None else order[which]), Bounds(*(part[which] for part in bounds))
+        return self._held(block, bounds, pool)
+
+    def _held(self, block: Block, bounds: Bounds, pool: Pool | Sieve) -> Held:
+        """Return the candidates that count of some that may reach the threshold."""
         held = Held(block.index, block.X, bounds.mean, bounds.delta, self._judge.upper(bounds))
         held = held.reaching(pool.threshold)
         return held if self._keep is None else held.take(self._keep(held.X))

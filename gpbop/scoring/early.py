@@ -14,9 +14,10 @@ from gpbop.kernels.fused import backend
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.fused_screening import FusedScreen
-from gpbop.scoring.local import EARLY, LocalScreen, Neighbourhoods, centres_of, is_local_known
+from gpbop.scoring.local import CENTRES, EARLY, PROBES, LocalScreen, Neighbourhoods, is_local_known, spread
 from gpbop.scoring.partial import Means, Pivots
 from gpbop.scoring.pivoting import Projection
+from gpbop.scoring.refining import Level
 from gpbop.scoring.screening import Bounds, Screen
 from gpbop.scoring.sources.blocks import Block, Strip
 
@@ -25,9 +26,11 @@ FEW = (48, 96, 192)
 # Stages of neighbourhoods: candidates that must have come before, and what one costs beside what is computed of it, in
 # multiplications, and what it costs that tiles are not full. CPU: as measured.
 LOCAL_FROM = 32_000
-# Candidates from which centres are chosen, at least.
+# Candidates from which neighbourhoods are made, at least.
 LEAST_KNOWN = 256
 ASSIGNED, TILED = 9000.0, 1.4
+# How often a candidate of a queue is bounded, with all that is done for those that stay; CPU: as measured.
+QUEUED = 3.0
 # What a covariance costs beside a multiplication, and float64 beside float32: chosen by benchmarks/fused_rows.py.
 COVARIANCE = 48
 DOUBLE = {"cpu": 2.0, "cuda": 12.0}
@@ -57,16 +60,20 @@ class EarlyStages:
         criterion: The acquisition function.
         projection: The pivots of the factor.
         first: The stage that all candidates pass otherwise; another one may take its place.
+        next_level: The stage that comes next where candidates of which no mean is needed need not pass the first one.
     """
 
-    def __init__(self, criterion: Criterion, projection: Projection, first: Screen) -> None:
+    def __init__(
+        self, criterion: Criterion, projection: Projection, first: Screen, next_level: Level | None = None
+    ) -> None:
         self._criterion, self._projection, self.first = criterion, projection, first
+        self._next = next_level
         self._kinds = self._possible() if isinstance(first, FusedScreen) else []
         self._screens: dict[_Kind, FusedScreen] = {}
         self._pivots: Pivots | None = None
         self._neighbourhoods: Neighbourhoods | None = None
         self._expected: Tensor | None = None
-        self._centres: Tensor | None = None
+        self._known: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self._kinds)
@@ -75,6 +82,13 @@ class EarlyStages:
     def costs(self) -> list[float]:
         """What a candidate costs in each of them, in units of the first stage."""
         return [self._cost(kind) / self._whole for kind in self._kinds]
+
+    @property
+    def after(self) -> float | None:
+        """What a candidate costs that they leave, in units of the first stage; None where it passes that one."""
+        if self._next is None:
+            return None
+        return QUEUED * self._cost(_Kind(self._next.r, True, torch.float64, self._next.is_local)) / self._whole
 
     @property
     def scattered(self) -> float:
@@ -91,8 +105,9 @@ class EarlyStages:
         kinds = [_Kind(r, True, dtype) for r in FEW if r < len(self._projection) for dtype in dtypes]
         known = self._criterion.factor, self._criterion.dense
         kinds += [_Kind(r, True, dtype, True) for r in EARLY if is_local_known(*known, 2 * r) for dtype in dtypes]
-        # The first one itself, where that goes over to float64.
-        return [*kinds, _Kind(self.first.r, not self._criterion.needs_mean, torch.float32)]
+        # The first one itself, where that goes over to float64, or may be left out.
+        of_first = dtypes if self._next else dtypes[:1]
+        return [*kinds, *(_Kind(self.first.r, not self._criterion.needs_mean, dtype) for dtype in of_first)]
 
     def _cost(self, kind: _Kind) -> float:
         factor = self._criterion.factor
@@ -107,7 +122,7 @@ class EarlyStages:
 
     def is_ready(self, number: int) -> bool:
         """Whether a stage may be built: those of neighbourhoods cost so much that many candidates must share it."""
-        return not self._kinds[number].is_local or self._centres is not None
+        return not self._kinds[number].is_local or self._known is not None
 
     def expect(self, X: Tensor) -> None:
         """Take note of `m x d` candidates from all over the source, if they are the first."""
@@ -115,9 +130,9 @@ class EarlyStages:
 
     def see(self, candidates: int, X: Tensor) -> None:
         """Take note of how many candidates have come, and of the next ones, `m x d`."""
-        if self._centres is None and candidates >= LOCAL_FROM:
+        if self._known is None and candidates >= LOCAL_FROM:
             known = [some for some in (self._expected, X) if some is not None and len(some) >= LEAST_KNOWN]
-            self._centres = centres_of(known[0]) if known else None
+            self._known = spread(known[0], CENTRES * (1 + PROBES)) if known else None
 
     def bounds(self, number: int, work: Block | Strip) -> tuple[Tensor | None, Bounds]:
         """Bound candidates by a stage: in their own order, None, or in the one that is returned."""
@@ -142,10 +157,11 @@ class EarlyStages:
 
     def _near(self) -> Neighbourhoods:
         if self._neighbourhoods is None:
-            assert self._centres is not None, "they are ready"
+            assert self._known is not None, "they are ready"
             criterion, means = self._criterion, self._means if self._criterion.needs_mean else None
             known = criterion.factor, self._projection, criterion.dense
-            self._neighbourhoods = Neighbourhoods(*known, self._centres, means)
+            # A pass for a queue keeps so many that what sets them apart is worth more time.
+            self._neighbourhoods = Neighbourhoods(*known, self._known, means, by_weight=self._next is not None)
         return self._neighbourhoods
 
     @cached_property

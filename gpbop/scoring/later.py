@@ -51,10 +51,11 @@ class LaterStages:
         self.counts = Counts.of(len(self._levels) + 2)
         self._lock, self._building = Lock(), Lock()
 
-    def add(self, held: Held | None, entered: int, pool: Pool | Sieve, workspace: Workspace) -> None:
-        """Take over what the first stage left of a block that `entered` it."""
+    def add(self, held: Held | None, first: Counts, pool: Pool | Sieve, workspace: Workspace) -> None:
+        """Take over what the stages before left of a block, and how many entered the first one."""
         with self._lock:
-            self.counts.count(0, entered, 0 if held is None else len(held))
+            self.counts.entered[0] += first.entered[0]
+            self.counts.settled[0] += first.settled[0]
             if held is not None and len(held) and isinstance(pool, Pool):
                 self._waiting.append(held)
                 self._arriving += len(held)

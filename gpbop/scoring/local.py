@@ -28,12 +28,15 @@ from gpbop.scoring.screens import solves
 from gpbop.scoring.sources.blocks import Strip
 from gpbop.surrogate.factor import Factor
 
-# Neighbourhoods; with 16,384 candidates in a block each has two tiles of them.
-CENTRES = 64
+# Neighbourhoods; with 16,384 candidates in a block each has two tiles of them. Candidates of each, on average, whose
+# predictions tell which points matter there.
+CENTRES, PROBES = 64, 8
 # Points of the early stages, and of the later ones: they leave less than far more pivots do.
 EARLY, LATER = (96,), (128, 256, 512)
-# Points of a neighbourhood for each of which one is a pivot.
+# Points of a neighbourhood for each of which one is a pivot, unless weights tell.
 PIVOT_SHARE = 4
+# Points nearby for a queue: so many times n^(2/3), and at most so many; CPU: as measured.
+QUEUE_POINTS, MOST_QUEUE = 2.2, 512
 
 
 def local_bytes(factor: Factor) -> int:
@@ -41,14 +44,20 @@ def local_bytes(factor: Factor) -> int:
     return 8 * CENTRES * sum(r * r for r in (*EARLY, *EARLY, *LATER) if 2 * r < len(factor.L))
 
 
+def queue_points(n: int) -> int:
+    """Return how many points of each neighbourhood bound the candidates of a queue."""
+    return min(int(QUEUE_POINTS * math.cbrt(n) ** 2), MOST_QUEUE, (n - 1) // 2)
+
+
 def is_local_known(factor: Factor, dense: DenseRounding, r: int) -> bool:
     """Return whether `r` points nearby are of use: they must be few of all, rho known, and groups cost no launches."""
-    return solves(factor) and dense.rho > 0.0 and 2 * r < len(factor.L)
+    return solves(factor) and dense.rho > 0.0 and 0 < 2 * r < len(factor.L)
 
 
-def centres_of(X: Tensor) -> Tensor:
-    """Choose centres among `m x d` candidates, which may be sorted."""
-    return X[:: max(1, len(X) // CENTRES)][:CENTRES]
+def spread(X: Tensor, count: int) -> Tensor:
+    """Choose so many of `m x d` candidates, or all, from all over them: they may be sorted."""
+    count = min(count, len(X))
+    return X[torch.arange(count, device=X.device) * len(X) // max(count, 1)]
 
 
 class Built(NamedTuple):
@@ -74,8 +83,10 @@ class Neighbourhoods:
         factor: The factorised process.
         projection: Its pivots.
         dense: Rounding errors of the dense arithmetic, of which rho is known.
-        centres: `c x d` encoded points, better like the candidates.
+        X: `m x d` candidates like those to come, of which those are taken that are needed.
         means: The mean of the process, if those of the neighbourhoods are wanted.
+        by_weight: Whether points are chosen by their weights in predictions: they leave less than those that are next
+            to a centre, and it costs as much as some hundred dense values.
     """
 
     def __init__(
@@ -83,15 +94,20 @@ class Neighbourhoods:
         factor: Factor,
         projection: Projection,
         dense: DenseRounding,
-        centres: Tensor,
+        X: Tensor,
         means: Means | None = None,
+        by_weight: bool = False,
     ) -> None:
         self.factor, self.projection, self.dense = factor, projection, dense
-        form, theta = factor.form, factor.theta.unsqueeze(0)
-        self._features, features = factor.features.rows(projection.order), form.features(centres)
-        self._near = form.evaluate(theta, features, self._features).covariance[0]
-        self._diagonal = factor.L.square().sum(1)[projection.order]
+        form, theta, order = factor.form, factor.theta.unsqueeze(0), projection.order
+        self._by_weight = by_weight
+        self._features, features = factor.features.rows(order), form.features(spread(X, CENTRES))
+        self._diagonal = factor.L.square().sum(1)[order]
         self._centres = self.embedded(features)
+        if by_weight:
+            self._near = self._weights(spread(X, CENTRES * (1 + PROBES)))[:, order]
+        else:
+            self._near = form.evaluate(theta, features, self._features).covariance[0]
         self._means = means
         self._mean = means.at(projection.order) if means else self._diagonal
         self._built: dict[int, Built] = {}
@@ -114,10 +130,20 @@ class Neighbourhoods:
         """Return an order of `m x d` candidates by neighbourhoods, and the ends of these in it."""
         return grouping.by_nearest(self.embedded(self.factor.form.features(X)), self._centres)
 
+    def _weights(self, probes: Tensor) -> Tensor:
+        """Return `c x n` sums of absolute weights of the training points in the predictions of each neighbourhood."""
+        L, form = self.factor.L, self.factor.form
+        number = torch.cdist(self.embedded(form.features(probes)), self._centres).argmin(1)
+        V = torch.linalg.solve_triangular(L, self.factor.rows(probes).mT, upper=False)
+        weights = torch.linalg.solve_triangular(L.mT, V, upper=True).mT.abs_()
+        sums: Tensor = weights.new_zeros(len(self._centres), len(L))
+        sums.index_add_(0, number, weights)
+        return sums
+
     def built(self, r: int) -> "Built":
         """Return what is known of `r` points of each neighbourhood.   Cost: O(c r^3)."""
         if r not in self._built:
-            g = r // PIVOT_SHARE
+            g = 0 if self._by_weight else r // PIVOT_SHARE
             near = self._near[:, g:].topk(r - g, 1).indices.sort(1).values + g
             pivots = torch.arange(g, device=near.device).expand(len(near), -1)
             self._built[r] = self._build(torch.cat([pivots, near], 1))

@@ -8,7 +8,7 @@ from typing import Protocol, Self, TypeVar
 import torch
 
 from gpbop.errors import DeviceError, explain
-from gpbop.scoring.local import local_bytes
+from gpbop.scoring.local import CENTRES, local_bytes, queue_points
 from gpbop.scoring.sources.blocks import MOST_TABLE
 from gpbop.surrogate.factor import BLOCK_ARRAYS, Factor
 
@@ -77,13 +77,16 @@ def needed_bytes(factor: Factor, d: int, rows: int, threads: int, numbers: int |
     return shared + threads * (cells + 8 * STRIP_SUMS * STRIP_PART[kind] + 8 * BLOCKS_ALIVE * rows * (d + 1) + dense)
 
 
-def queue_bytes(factor: Factor) -> int:
-    """Return an upper bound of the memory that a batch takes beside what scoring does, in bytes.
+def queue_bytes(factor: Factor, k: int) -> int:
+    """Return an upper bound of the memory that a batch of `k` takes beside what scoring does, in bytes.
 
     A sieve holds up to twice what it keeps, and once more while these are joined, and again while they are sorted. Then
-    there is what it kept, once more while that is bounded or sorted, and what is computed of candidates: less.
+    there is what it kept, once more while that is bounded or sorted, and what is computed of candidates: less. Points
+    nearby take 8 c r^2 bytes, twice while they are made, and the factor that knows the believed points 8 (n + k)^2.
     """
-    return 6 * QUEUE_BYTES[factor.L.device.type]
+    n, kind = len(factor.L), factor.L.device.type
+    nearby = 16 * (CENTRES * queue_points(n) ** 2 + (n + k) ** 2) if kind == "cpu" else 0
+    return 6 * QUEUE_BYTES[kind] + nearby
 
 
 def queue_room(device: torch.device) -> int:

@@ -119,6 +119,13 @@ class Projection:
         """Take all points, in no order: nothing is left to choose or to compute."""
         return Projection(torch.arange(len(factor.L), device=factor.L.device), factor.L, factor.L, 0.0)
 
+    def extended(self, points: int) -> "Projection":
+        """Return the same pivots for a factor that has so many more points, at its end."""
+        n = len(self.order)
+        order = torch.cat([self.order, torch.arange(n, n + points, device=self.order.device)])
+        rows = torch.cat([self.rows, self.rows.new_zeros(len(self), points)], 1)
+        return Projection(order, rows, self.L1, self.apart)
+
     @cached_property
     def product(self) -> Product:
         """What bounds the variance where y = G k.   Cost: O(n R^2)."""

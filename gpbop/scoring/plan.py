@@ -126,7 +126,7 @@ def plan(
     factor, asked_for = job.question.factor(), value_of(job.name, job.question)
     numbers = asked_for.numbers if isinstance(asked_for, FunctionAcquisition) else None
     room = needed_bytes(factor, gp.space.d, job.block_rows, job.threads, numbers)
-    room += queue_bytes(factor) if batch else 0
+    room += queue_bytes(factor, k) if batch else 0
     return Plan(
         job.question.gp.device,
         size,

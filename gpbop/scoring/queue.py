@@ -130,10 +130,15 @@ class Queue:
 
     def _left_by_bounds(self, places: Tensor) -> Tensor:
         """Bound some candidates by the next stage of each, and return those for which there is none."""
-        level, has_no_slot = self._level[places], self._slot[places] < 0
-        is_bounded = torch.zeros_like(has_no_slot)
-        refinement = self._refinement
-        for number in range(len(refinement) if refinement else 0):
+        has_no_slot, refinement = self._slot[places] < 0, self._refinement
+        is_bounded, last = torch.zeros_like(has_no_slot), len(refinement or ()) - 1
+        if refinement:
+            passed = int(((self._level[places] > last) & has_no_slot).sum())
+            if refinement.renews(passed, len(self._chosen)):
+                self._level.clamp_(max=last)
+                refinement.renew(self.candidates.X[self._chosen], self.candidates.X[self._next_at(last)])
+        level = self._level[places]
+        for number in range(last + 1):
             at = (level == number) & has_no_slot
             if not bool(at.any()):
                 continue

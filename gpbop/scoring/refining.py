@@ -1,7 +1,7 @@
 """Better bounds of candidates that some stage left, by more pivots or by training points next to them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -11,7 +11,7 @@ from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.held import Held
-from gpbop.scoring.local import CENTRES, LATER, LocalScreen, Neighbourhoods, centres_of, is_local_known
+from gpbop.scoring.local import CENTRES, LATER, LocalScreen, Neighbourhoods, is_local_known, queue_points
 from gpbop.scoring.memory import BLOCK_ROWS, halving
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.scan import side_by_side
@@ -21,6 +21,8 @@ from gpbop.scoring.screens import screen_of, solves
 # A projection on R pivots takes as long as so many times R^2 / n dense values, and R points for each of c
 # neighbourhoods as long as it takes to bound so many times c R^3 / n^2 candidates by all points; CPU: as measured.
 BUILDING, BUILDING_LOCAL = 6.0, 12.0
+# For a queue they serve so many that they are worth while for fewer.
+BUILDING_QUEUE = 3.0
 # Candidates that a group is computed along with.
 TILE = 128
 # Fewer candidates are not shared out between threads.
@@ -44,11 +46,13 @@ class Level:
         r: Number of training points.
         is_local: Whether these are nearby.
         has_mean: Whether the mean is computed once more.
+        by_weight: Whether points nearby are chosen by their weights, and anew as more points are believed.
     """
 
     r: int
     is_local: bool = False
     has_mean: bool = False
+    by_weight: bool = False
 
     @property
     def name(self) -> str:
@@ -59,7 +63,7 @@ class Level:
         """Return whether it is worth building for so many candidates."""
         r, n = self.r, len(criterion.factor.L)
         if self.is_local:
-            return arrived >= BUILDING_LOCAL * CENTRES * r**3 / n**2
+            return arrived >= (BUILDING_QUEUE if self.by_weight else BUILDING_LOCAL) * CENTRES * r**3 / n**2
         is_there = r <= len(projection) or (r == n and solves(criterion.factor))  # L as it is
         return is_there or arrived >= BUILDING * r**2 / n
 
@@ -77,7 +81,7 @@ class Level:
         """
         factor = criterion.factor
         if self.is_local:
-            near = Neighbourhoods(factor, projection, criterion.dense, centres_of(X))
+            near = Neighbourhoods(factor, projection, criterion.dense, X, by_weight=self.by_weight)
             return LocalScreen(near, self.r, False, torch.float64)
         if self.r > len(projection):
             is_all = self.r == len(factor.L)
@@ -102,24 +106,34 @@ def levels(criterion: Criterion, pivots: Sequence[int], renews_mean: bool) -> li
     return [local[0], *renewing, *local[1:], *(level for level in stages if level.r == n and not level.has_mean)]
 
 
+def queue_levels(criterion: Criterion, pivots: Sequence[int]) -> list[Level]:
+    """Return stages for a queue by variance alone: points nearby, to which those that are believed can be added.
+
+    Where there are none, more and more pivots.
+    """
+    r = queue_points(len(criterion.factor.L))
+    if is_local_known(criterion.factor, criterion.dense, r):
+        return [Level(r, True, by_weight=True)]
+    return [Level(r) for r in pivots]
+
+
 class Refinement:
     """Stages of bounds in float64 for the candidates of a queue, each better than the one before.
 
     Args:
         judge: Knows the acquisition function.
         projection: Pivots that are known already.
-        pivots: Number of pivots of each stage, ascending; see `levels`.
-        renews_mean: Whether the mean is to be computed once more, which was computed in float32.
+        levels: The stages; see `levels` and `queue_levels`.
         threads: Number of CPU threads.
     """
 
-    def __init__(
-        self, judge: Judge, projection: Projection, pivots: list[int], renews_mean: bool, threads: int = 1
-    ) -> None:
+    def __init__(self, judge: Judge, projection: Projection, levels: Sequence[Level], threads: int = 1) -> None:
         self._judge, self._projection, self._threads = judge, projection, threads
-        self._levels = levels(judge.criterion, pivots, renews_mean)
+        self._levels = levels
         self._screens: list[Screen | None] = [None] * len(self)
         self._asked = [0] * len(self)
+        # The process that the last stage was made for, how many of the believed points it knows, and what passed it.
+        self._known, self._believed, self._passed = judge.criterion, 0, 0
 
     def __len__(self) -> int:
         return len(self._levels)
@@ -129,6 +143,32 @@ class Refinement:
         self._asked[level] += wanted
         known = self._judge.criterion, self._projection
         return self._screens[level] is not None or self._levels[level].pays(self._asked[level], *known)
+
+    def renews(self, passed: int, believed: int) -> bool:
+        """Return whether it is worth making the last stage anew.
+
+        Args:
+            passed: How many more candidates passed it and must be bounded further.
+            believed: How many points are believed by now.
+        """
+        if not self._levels or not self._levels[-1].by_weight or self._screens[-1] is None:
+            return False
+        self._passed += passed
+        is_worth_it = self._levels[-1].pays(self._passed, self._known, self._projection)
+        return is_worth_it and passed > 0 and believed > self._believed
+
+    def renew(self, points: Tensor, X: Tensor) -> None:
+        """Make the last stage anew, for the process that believes some points, which may be among those nearby.
+
+        Args:
+            points: `t x d` points, those that are believed already first.
+            X: `m x d` candidates like those to come.
+        """
+        level, factor = self._levels[-1], self._known.factor.believe(points[self._believed :])
+        known = replace(self._known, factor=factor)
+        self._known, self._believed, self._passed = known, len(points), 0
+        if is_local_known(factor, known.dense, level.r):
+            self._screens[-1] = level.built(known, self._projection.extended(len(points)), X)
 
     def __call__(self, held: Held, level: int) -> Held:
         """Bound candidates by a stage, which is built if it is not there; they come back in another order.

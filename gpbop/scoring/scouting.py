@@ -23,8 +23,8 @@ COMPUTED, LEAST_COMPUTED = 4, 256
 # Sources of fewer candidates, for each one that is looked at, are passed without.
 SMALLEST = 8
 ROUNDS = 40
-# Candidates from which a value is foreseen.
-FORESEEN = 4096
+# Candidates from which a value is foreseen: so many that this number of them is to reach it, but no more than the last.
+REACHING, FORESEEN = 64, 4096
 # Levels to go along each parameter; past its last level such a step leads somewhere else, which does no harm.
 STEPS = (1, -1, 5, -5)
 
@@ -91,11 +91,12 @@ def foresee(source: Source, criterion: Criterion, wanted: int, keep: Keep | None
     extent = source.extent
     if extent is None or extent <= wanted:
         return -torch.inf
+    rows, device = min(math.ceil(REACHING * extent / wanted), FORESEEN), criterion.factor.L.device
     if isinstance(source, Indexed):
         generator = torch.Generator().manual_seed(0)
-        X = source.rows(torch.randint(extent, (FORESEEN,), generator=generator).to(criterion.factor.L.device))
+        X = source.rows(torch.randint(extent, (rows,), generator=generator).to(device))
     else:  # the first ones, which may be better or worse than the others: then there are more or fewer than wanted
-        X = next(source.blocks(FORESEEN, device=criterion.factor.L.device)).X
+        X = next(source.blocks(rows, device=device)).X
     if keep is not None:
         X = X[keep(X)]
     place = math.ceil(len(X) * wanted / extent)

@@ -35,6 +35,11 @@ class Stages(Protocol):
         """What a scattered candidate costs in the first stage beside one of a strip."""
         ...
 
+    @property
+    def after(self) -> float | None:
+        """What a candidate costs that they leave, in units of the first stage; None where it passes that one."""
+        ...
+
     def takes_strips(self, number: int) -> bool:
         """Whether a stage takes strips as they are."""
         ...
@@ -78,8 +83,9 @@ class StageTrial:
         Candidates of a source may differ more from those that were tried than from each other.
         """
         scale = self._scale(work)
-        if path == self.path and _cost(path, self._stages.costs, shares, scale) > scale:
-            self.path, self.cost = (), 1.0
+        without = self._cost((), (), scale)
+        if path == self.path and self._cost(path, shares, scale) > without:
+            self.path, self.cost = (), without / scale
 
     def _scale(self, work: Block | Strip) -> float:
         """What comes first of a strip costs less; all costs are in units of what a candidate costs that is alone."""
@@ -95,7 +101,7 @@ class StageTrial:
         if isinstance(work, Strip):
             paths = [path for path in paths if not path or stages.takes_strips(path[0])]
         scale = self._scale(work)
-        cost, self.path = min((_expected(path, costs, left, scale), path) for path in paths)
+        cost, self.path = min((self._expected(path, left, scale), path) for path in paths)
         self.cost = cost / scale
 
     def _left(self, number: int, some: Block, threshold: float) -> Tensor:
@@ -106,19 +112,20 @@ class StageTrial:
         left[which if order is None else order[which]] = True
         return left
 
+    def _expected(self, path: tuple[int, ...], left: dict[int, Tensor], scale: float) -> float:
+        """Return what a candidate costs on a path, where stages leave such candidates."""
+        shares, still = [], None
+        for number in path:
+            still = left[number] if still is None else still & left[number]
+            shares.append(float(still.double().mean()))
+        return self._cost(path, shares, scale)
 
-def _expected(path: tuple[int, ...], costs: Sequence[float], left: dict[int, Tensor], scale: float) -> float:
-    """Return what a candidate costs on a path, where stages leave such candidates."""
-    shares, still = [], None
-    for number in path:
-        still = left[number] if still is None else still & left[number]
-        shares.append(float(still.double().mean()))
-    return _cost(path, costs, shares, scale)
-
-
-def _cost(path: tuple[int, ...], costs: Sequence[float], shares: Sequence[float], scale: float) -> float:
-    """Return what a candidate costs on a path whose stages leave such shares; the first costs `scale` of its own."""
-    cost, share = 0.0, scale
-    for number, left in zip(path, shares, strict=True):
-        cost, share = cost + share * costs[number], left
-    return cost + share
+    def _cost(self, path: tuple[int, ...], shares: Sequence[float], scale: float) -> float:
+        """Return what a candidate costs on a path that leaves such shares; what is first costs `scale` of its own."""
+        costs, after = self._stages.costs, self._stages.after
+        cost, share = 0.0, scale
+        for number, left in zip(path, shares, strict=True):
+            cost, share = cost + share * costs[number], left
+        if after is None:
+            return cost + share
+        return cost + share * after if path else scale + after

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from gpbop import Categorical, Float, Space
 from gpbop.acquisition import Question
-from gpbop.scoring import batch, cascade, queue, refining, score, scouting
+from gpbop.kernels.fused import backend
+from gpbop.scoring import as_source, batch, cascade, early, queue, refining, score, scouting, trials
 from gpbop.scoring.criteria import MOMENT_CRITERIA
 from gpbop.scoring.held import Held
 from gpbop.scoring.queue import Queue
@@ -67,11 +68,45 @@ def test_stages_of_a_queue_change_nothing(name: str, threads: int) -> None:
         levels.append(level)
         return refine(self, held, level)
 
-    small = mock.patch.multiple(refining, BUILDING=0.0, LEAST_PART=10)
+    small = mock.patch.multiple(refining, BUILDING=0.0, BUILDING_QUEUE=0.0, LEAST_PART=10)
     with few, small, mock.patch.object(Refinement, "__call__", noted), mock.patch.object(queue, "FIRST", 4):
         top = score(gp, InMemory(SPACE, X), acquisition=name, k=8, batch=True, threads=threads)
     assert top.indices == plain_greedy(name, Question(gp), X, 8)
-    assert set(levels) == (set() if name == "pi" else {0, 1})
+    # By variance alone they are points nearby, where there are any.
+    assert set(levels) == ({"pi": set(), "max_variance": {0} if backend("cpu") else {0, 1}}.get(name, {0, 1}))
+
+
+@pytest.mark.parametrize("noise", [1e-4, 1e-1])
+@pytest.mark.parametrize("is_indexed", [True, False])
+def test_points_nearby_and_those_believed_change_nothing(is_indexed: bool, noise: float) -> None:
+    """Candidates need not pass the first stage, and the neighbourhoods of the queue take in what was chosen."""
+    pytest.importorskip("numba", reason="Numba is not installed")
+    space = Space({f"x{i}": Float(0.0, 1.0) for i in range(3)})
+    gp = process(space, 150, noise=noise, lengthscale=0.3)
+    X = torch.rand(3000, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    renew, renewed = Refinement.renew, list[int]()
+
+    def noted(self: Refinement, believed: Tensor, some: Tensor) -> None:
+        renewed.append(len(believed))
+        renew(self, believed, some)
+
+    with (
+        mock.patch.multiple(early, LOCAL_FROM=500, LEAST_KNOWN=50, EARLY=(24,), ASSIGNED=0.0, TILED=0.0),
+        mock.patch.multiple(trials, WORTH_TRYING=1, TRIED=200),
+        mock.patch.multiple(batch, SHARE_BY_VARIANCE=8),
+        mock.patch.multiple(queue, FIRST=8),
+        mock.patch.multiple(refining, BUILDING_QUEUE=0.01),
+        mock.patch.object(Refinement, "renew", noted),
+    ):
+        source = as_source(space, X) if is_indexed else InMemory(space, X)
+        options: Any = {"block_rows": 500, "threads": 1, "skip_observed": False}
+        top = score(gp, source, acquisition="max_variance", k=24, batch=True, **options)
+    assert top.indices == plain_greedy("max_variance", Question(gp), X, 24)
+    assert len(renewed) > 1
+    assert renewed == sorted(set(renewed))
+    entered = {stage.name: stage.entered for stage in top.certificate.stages}
+    assert entered["24 points nearby, float32"] > 1500
+    assert not any(name.startswith("150 pivots") for name in entered)
 
 
 @pytest.mark.parametrize("name", ["ei", "max_variance", "ucb"])

@@ -1,6 +1,7 @@
 """Bounds by points nearby hold in extended precision, and are nearer than those of as many pivots."""
 
 import dataclasses
+from typing import Any, cast
 from unittest import mock
 
 import numpy
@@ -18,7 +19,7 @@ from gpbop.scoring import as_source, early, local
 from gpbop.scoring.cascade import Cascade
 from gpbop.scoring.criteria import criterion
 from gpbop.scoring.fused_screening import FusedScreen
-from gpbop.scoring.local import LocalScreen, Neighbourhoods, centres_of, is_local_known
+from gpbop.scoring.local import LocalScreen, Neighbourhoods, is_local_known, queue_points, spread
 from gpbop.scoring.partial import Means
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.rounding import DenseRounding
@@ -45,10 +46,17 @@ def points(space: Space, m: int) -> Tensor:
 
 
 def screen_of(
-    factor: Factor, r: int, dtype: torch.dtype, centres: Tensor, *, needs_mean: bool = True, R: int = 9
+    factor: Factor,
+    r: int,
+    dtype: torch.dtype,
+    X: Tensor,
+    *,
+    needs_mean: bool = True,
+    R: int = 9,
+    by_weight: bool = False,
 ) -> LocalScreen:
     dense = DenseRounding.of(factor)
-    near = Neighbourhoods(factor, Projection.of(factor, R), dense, centres, Means(factor, dense))
+    near = Neighbourhoods(factor, Projection.of(factor, R), dense, X, Means(factor, dense), by_weight)
     return LocalScreen(near, r, needs_mean, dtype)
 
 
@@ -62,8 +70,9 @@ def test_bounds_hold(gp: GaussianProcess, data: st.DataObject) -> None:
     r = data.draw(st.integers(1, 60))
     if not is_local_known(factor, DenseRounding.of(factor), r):
         return
-    R = data.draw(st.integers(1, len(factor.L)))
-    screen = screen_of(factor, r, data.draw(st.sampled_from(DTYPES)), X[:: data.draw(st.integers(1, 9))], R=R)
+    R, by_weight = data.draw(st.integers(1, len(factor.L))), data.draw(st.booleans())
+    known = X[:: data.draw(st.integers(1, 9))]
+    screen = screen_of(factor, r, data.draw(st.sampled_from(DTYPES)), known, R=R, by_weight=by_weight)
     order, bounds = screen(X, Workspace())
     assert sorted(order.tolist()) == list(range(len(X)))
     assert_bounds_hold(screen, factor, X[order], bounds)
@@ -106,17 +115,44 @@ def test_points_nearby_say_more_than_as_many_pivots() -> None:
     assert fused is not None
     pivots = FusedScreen(factor, Projection.of(factor, r), dense, r, False, torch.float64, fused)
     excess = []
-    for screen in (pivots, screen_of(factor, r, torch.float64, X[:64], needs_mean=False, R=48)):
+    nearby = (screen_of(factor, r, torch.float64, X, needs_mean=False, R=48, by_weight=way) for way in (False, True))
+    for screen in (pivots, *nearby):
         order, bounds = screen(X, Workspace())
         excess.append(float((by_candidate(order, bounds.high) / variance - 1.0).median()))
     assert excess[1] < 0.5 * excess[0]
+    assert excess[2] < 0.8 * excess[1]
 
 
-def test_centres_are_spread_over_candidates_that_may_be_sorted() -> None:
+def test_weights_are_those_of_the_predictions_of_a_neighbourhood() -> None:
+    """Those of K^-1 k, by an inverse; a neighbourhood of which no candidate is known has its centre's own."""
+    gp, X = process(MIXED, 30), points(MIXED, 20)
+    factor = gp.factor
+    K = factor.L @ factor.L.mT
+    for known in (X, X[:4]):
+        with mock.patch.multiple(local, CENTRES=4, PROBES=4):
+            near = Neighbourhoods(factor, Projection.of(factor, 9), DenseRounding.of(factor), known, by_weight=True)
+        order, ends = near.sorted(known, cast(Any, backend("cpu")))
+        weights = (factor.rows(known) @ torch.linalg.inv(K))[:, near.projection.order].abs()
+        for i, (start, end) in enumerate(zip([0, *ends.tolist()], ends.tolist(), strict=False)):
+            torch.testing.assert_close(near._near[i], weights[order[start:end]].sum(0), rtol=1e-6, atol=1e-9)
+        chosen = near.built(6).points
+        assert torch.equal(chosen, near._near.topk(6, 1).indices.sort(1).values)
+
+
+def test_candidates_are_spread_over_those_that_may_be_sorted() -> None:
     X = torch.arange(1000.0).unsqueeze(1)
-    assert len(centres_of(X)) == local.CENTRES
-    assert float(centres_of(X).max()) > 900.0
-    assert torch.equal(centres_of(X[:3]), X[:3])
+    assert len(spread(X, 64)) == 64
+    assert float(spread(X, 64).max()) > 900.0
+    assert float(spread(X[:100], 64).max()) > 95.0
+    assert torch.equal(spread(X[:3], 64), X[:3])
+
+
+@given(n=st.integers(1, 20_000))
+def test_points_for_a_queue_are_some_and_few_of_all(n: int) -> None:
+    r = queue_points(n)
+    assert 0 <= 2 * r < n
+    assert (r > 0) == (n > 2)
+    assert r <= 512
 
 
 def test_where_they_are_of_use() -> None:
@@ -124,6 +160,7 @@ def test_where_they_are_of_use() -> None:
     dense = DenseRounding.of(factor)
     assert is_local_known(factor, dense, 29)
     assert not is_local_known(factor, dense, 30)
+    assert not is_local_known(factor, dense, 0)
     assert not is_local_known(factor, DenseRounding(**{**vars(dense), "rho": 0.0}), 10)
 
 
@@ -229,6 +266,6 @@ def test_centres_come_from_all_over_a_source_if_enough_is_known_of_it(
         stages.expect(torch.linspace(0.0, 0.4, expected, dtype=torch.float64).unsqueeze(1))
     X = torch.linspace(0.5, 1.0, here, dtype=torch.float64).unsqueeze(1)
     stages.see(early.LOCAL_FROM - 1, X)
-    assert stages._centres is None
+    assert stages._known is None
     stages.see(early.LOCAL_FROM, X)
-    assert (None if stages._centres is None else float(stages._centres[0])) == first
+    assert (None if stages._known is None else float(stages._known[0])) == first

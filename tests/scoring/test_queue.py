@@ -106,10 +106,13 @@ def test_better_bounds_and_little_room_change_nothing(name: str, room: int, pays
     """Whatever is bounded, forgotten and looked at again, the choices are those of a queue that knows everything."""
     gp, X = process(SPACE, 30), points(300)
     asked, plain = criterion(name, Question(gp), 20), queue_of(gp, name, X)
-    generator, seen = torch.Generator().manual_seed(0), []
+    generator, seen, known = torch.Generator().manual_seed(0), [], [asked]
 
     class Loose:
-        """Two stages, the second of them nearer to the values; a stage that does not pay is never asked."""
+        """Two stages, the second of them nearer to the values; a stage that does not pay is never asked.
+
+        The second is made anew for every third belief.
+        """
 
         def __len__(self) -> int:
             return 2
@@ -118,10 +121,18 @@ def test_better_bounds_and_little_room_change_nothing(name: str, room: int, pays
             seen.append(level)
             return pays[level]
 
+        def renews(self, passed: int, believed: int) -> bool:
+            assert passed <= 300
+            return pays[1] and believed >= 3 * len(known)
+
+        def renew(self, believed: Tensor, X: Tensor) -> None:
+            assert len(X)
+            known.append(replace(asked, factor=asked.factor.believe(believed)))
+
         def __call__(self, some: Held, level: int) -> Held:
             assert pays[level]
             some = some.take(torch.randperm(len(some), generator=generator))
-            mean, variance = asked.factor.moments(some.X)
+            mean, variance = known[-1 if level else 0].factor.moments(some.X)
             delta, error = asked.dense.mean, asked.dense.between(variance)
             upper = asked.upper(mean.reshape(len(some), -1), delta, variance - error, variance + error)
             loose = torch.rand(len(some), generator=generator, dtype=torch.float64) * (0.3, 0.01)[level]
@@ -138,6 +149,7 @@ def test_better_bounds_and_little_room_change_nothing(name: str, room: int, pays
             plain.believe(other)
     assert lazy._taken <= lazy._room <= (16 if not room else 300)
     assert set(seen) == {0, 1}
+    assert (len(known) > 3) == pays[1]
 
 
 @pytest.mark.parametrize("name", ["ei", "max_variance"])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gpbop import Categorical, Float, Space
-from gpbop.acquisition import Question
+from gpbop.acquisition import Question, acquisition
 from gpbop.errors import DeviceError
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring import refining
@@ -19,7 +19,7 @@ from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.criteria import criterion
 from gpbop.scoring.held import Held
 from gpbop.scoring.pivoting import Projection
-from gpbop.scoring.refining import Level, Refinement, levels
+from gpbop.scoring.refining import Level, Refinement, levels, queue_levels
 from gpbop.scoring.screens import screen_of
 from tests.scoring.candidates import process
 
@@ -40,7 +40,7 @@ def stages(
     held = Held(order, X[order], bounds.mean, bounds.delta, judge.upper(bounds))
     renews_mean = dtype == torch.float32 and judge.criterion.needs_mean
     with mock.patch.object(refining, "LATER", nearby):
-        return judge, held, Refinement(judge, projection, [20, 40, N], renews_mean)
+        return judge, held, Refinement(judge, projection, levels(judge.criterion, [20, 40, N], renews_mean))
 
 
 def by_place(held: Held, of_each: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ def test_a_bound_that_was_better_is_kept() -> None:
 def test_threads_share_candidates_and_change_nothing(threads: int, m: int) -> None:
     judge, held, refinement = stages("ei", torch.float64, 1e-2, 0)
     projection = Projection.of(judge.criterion.factor, 20)
-    shared = Refinement(judge, projection, [20, 40, N], False, threads)
+    shared = Refinement(judge, projection, refinement._levels, threads)
     some = held.take(slice(0, m))
     with mock.patch.object(refining, "LEAST_PART", 5):
         for level in range(len(shared)):
@@ -184,3 +184,73 @@ def test_all_points_come_last_where_they_are_the_only_pivots(renews_mean: bool) 
         Level(16, True),
         *([] if renews_mean else [whole]),
     ]
+
+
+@given(
+    noise=st.sampled_from([1e-4, 1e-2, 1.0]),
+    seed=st.integers(0, 10**6),
+    steps=st.lists(st.integers(0, 9), min_size=1, max_size=3),
+)
+def test_a_stage_made_anew_bounds_what_is_left_after_beliefs(noise: float, seed: int, steps: list[int]) -> None:
+    """Of the process that believes them, however they came, and of any that believes more."""
+    pytest.importorskip("numba", reason="Numba is not installed")
+    gp = process(SPACE, N, noise=noise, seed=seed)
+    judge = Judge(criterion("max_variance", Question(gp), 40))
+    generator = torch.Generator().manual_seed(seed)
+    X = SPACE.from_unit(torch.rand(80, SPACE.d, generator=generator, dtype=torch.float64))
+    unknown = X.new_full((50,), torch.inf)
+    held = Held(torch.arange(50), X[:50], X[:50, :0], X[:50, :0], unknown)
+    stages = queue_levels(judge.criterion, [20, 40])
+    refinement = Refinement(judge, Projection.of(judge.criterion.factor, 20), stages)
+    assert not refinement.renews(10**9, 5)  # it is not there yet
+    before, believed = refinement(held, 0), 0
+    for step in steps:
+        believed += step
+        refinement.renew(X[50 : 50 + believed], X)
+        after = refinement(held, 0)
+        for more in (0, 2):
+            question = Question(gp, X_pending=X[50 : 50 + believed + more])
+            with torch.no_grad():
+                values = acquisition("max_variance", question)(X[:50])
+            assert bool((by_place(after, after.upper) >= values).all())
+        assert bool((by_place(after, after.upper) <= by_place(held, held.upper)).all())
+    if believed:
+        assert float(after.upper.mean()) < float(before.upper.mean())
+
+
+def test_a_stage_is_made_anew_when_many_passed_it_and_more_is_believed() -> None:
+    pytest.importorskip("numba", reason="Numba is not installed")
+    judge, held, _ = stages("max_variance", torch.float64, 1e-2, 0)
+    level = queue_levels(judge.criterion, [])[0]
+    refinement = Refinement(judge, Projection.of(judge.criterion.factor, 20), [level])
+    needed = int(3 * 64 * level.r**3 / N**2) + 1
+    refinement(held, 0)
+    assert not refinement.renews(needed, 0)  # nothing is believed
+    assert not refinement.renews(0, 1)  # none of them is here now
+    assert refinement.renews(1, 1)
+    refinement.renew(held.X[:1], held.X)
+    less = int(3 * 64 * level.r**3 / (N + 1) ** 2)
+    assert not refinement.renews(less - 1, 2)
+    assert not refinement.renews(10 * needed, 1)
+    assert refinement.renews(1, 2)
+
+
+def test_pivots_are_never_made_anew() -> None:
+    judge, _, _ = stages("max_variance", torch.float64, 1e-2, 0)
+    with mock.patch.object(refining, "is_local_known", return_value=False):
+        found = queue_levels(judge.criterion, [20, 40])
+    assert found == [Level(20), Level(40)]
+    for pivots in (found, []):
+        refinement = Refinement(judge, Projection.of(judge.criterion.factor, 20), pivots)
+        assert not refinement.renews(10**9, 5)
+
+
+def test_where_beliefs_leave_no_bound_the_stage_stays_as_it_was() -> None:
+    pytest.importorskip("numba", reason="Numba is not installed")
+    judge, held, _ = stages("max_variance", torch.float64, 1e-2, 0)
+    stages_of = queue_levels(judge.criterion, [])
+    refinement = Refinement(judge, Projection.of(judge.criterion.factor, 20), stages_of)
+    before = refinement(held, 0)
+    with mock.patch.object(refining, "is_local_known", return_value=False):
+        refinement.renew(held.X[:3], held.X)
+    assert torch.equal(refinement(held, 0).upper, before.upper)

@@ -27,8 +27,8 @@ class Stages:
 
     scattered = 2.5
 
-    def __init__(self, shares: Sequence[float], costs: Sequence[float]) -> None:
-        self.shares, self.costs, self.asked = shares, costs, 0
+    def __init__(self, shares: Sequence[float], costs: Sequence[float], after: float | None = None) -> None:
+        self.shares, self.costs, self.after, self.asked = shares, costs, after, 0
 
     def takes_strips(self, _: int) -> bool:
         return True
@@ -71,6 +71,33 @@ def test_expected_costs_are_those_of_the_path() -> None:
     trial = StageTrial(JUDGE, Stages((0.5, 0.25), (0.01, 0.1)))
     assert trial.chosen(block(), 0.5) == (0, 1)
     assert trial.cost == pytest.approx(0.01 + 0.5 * 0.1 + 0.25, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("shares", "costs", "after", "path"),
+    [
+        ((1.0, 0.1), (0.05, 1.0), 0.5, (0,)),  # what comes next costs little
+        ((1.0, 0.1), (0.05, 1.0), 5.0, (1,)),  # it costs much: better the first stage itself, the last of these
+        ((0.5, 0.1), (0.05, 1.0), 5.0, (0, 1)),
+        ((1.0, 1.0), (0.05, 1.0), 5.0, (0,)),  # nothing settles anything: what costs least
+        ((), (), 5.0, ()),
+    ],
+)
+def test_where_the_first_stage_may_be_left_out_what_comes_next_counts(
+    shares: Any, costs: Any, after: float, path: Any
+) -> None:
+    trial = StageTrial(JUDGE, Stages(shares, costs, after))
+    assert trial.chosen(block(), 0.5) == path
+
+
+@pytest.mark.parametrize(("share", "stays"), [(0.5, True), (1.0, True), (1.5, False)])
+def test_what_comes_next_counts_for_what_is_given_up_too(share: float, stays: bool) -> None:
+    """0.9 + 2 share beside the first stage and what comes next, 1 + 2."""
+    trial = StageTrial(JUDGE, Stages((0.5,), (0.9,), 2.0))
+    path = trial.chosen(block(), 0.5)
+    trial.note(block(), path, (share,))
+    assert trial.path == (path if stays else ())
+    assert trial.cost == pytest.approx(0.9 + 2 * 0.5 if stays else 3.0, abs=0.1)
 
 
 def test_few_candidates_are_not_worth_a_trial() -> None:
