@@ -3,6 +3,8 @@
 A hundred pivots leave several times the variance that all training points leave, and far more of them are needed to
 come near it; the nearest hundred leave a fraction more. So candidates are told apart by the nearest of some centres,
 and each such neighbourhood has points of its own: the first pivots, which know the trend, and those next to its centre.
+Those with the largest weights in the predictions of candidates from all over it say more still than those next to its
+centre, of which many say the same; to find them takes time that is spent where many bounds are asked for.
 
 Any set of points bounds variance and mean, see `gpbop.scoring.pivoting` and `gpbop.scoring.partial`, so it does not
 matter for a bound which centre a candidate goes with. For some points P, A = (L L')_P is K_P and the measured diagonal

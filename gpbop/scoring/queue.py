@@ -7,10 +7,10 @@ Notation:
     v       s - |V|^2 - sum_t w_t^2
 
 Values only fall, so an old upper bound holds, be it from the pass that found the candidate or from an earlier choice;
-those with the highest are bounded by more pivots, and what that leaves is brought up to date, until one is found that
-no other can exceed (lazy greedy). They are computed side by side, by matrix products whose last digits depend on that;
-so values come with bounds on their errors, and where these leave several different candidates, each is computed by
-itself.
+those with the highest are bounded by points nearby, which are chosen anew as more are believed, or by more pivots, and
+what that leaves is brought up to date, until one is found that no other can exceed (lazy greedy). They are computed
+side by side, by matrix products whose last digits depend on that; so values come with bounds on their errors, and where
+these leave several different candidates, each is computed by itself.
 """
 
 from collections.abc import Callable
