@@ -73,7 +73,7 @@ class Queue:
         self._V, self._W = empty(room, len(factor.L)), empty(room, most)
         self._chosen: list[int] = []
         self._own_V, self._own_L = zeros(most, len(factor.L)), zeros(most, most)
-        self._alone: dict[int, tuple[Tensor, Tensor]] = {}
+        self._alone: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
         # Both this computation and the one that counts may be off, each its own way.
         self._delta, self._rounding = 2.0 * criterion.dense.mean, criterion.dense
 
@@ -243,13 +243,15 @@ class Queue:
 
     def _by_itself(self, place: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return mean, V and w of one candidate: numbers that depend on it and the chosen points alone."""
+        t = len(self._chosen)
         if place not in self._alone:
             mean, V = self._criterion.factor.solve_rows(self.candidates.X[place : place + 1])
-            self._alone[place] = mean.reshape(1, -1), V[:, 0]
-        mean, V = self._alone[place]
-        t = len(self._chosen)
-        prior = self._covariances(self._chosen, [place])[:, 0] - self._own_V[:t] @ V
-        w = torch.linalg.solve_triangular(self._own_L[:t, :t], prior.unsqueeze(1), upper=False)[:, 0]
+            self._alone[place] = mean.reshape(1, -1), V[:, 0], V[:0, 0]
+        mean, V, w = self._alone[place]
+        if len(w) < t:
+            prior = self._covariances(self._chosen, [place])[:, 0] - self._own_V[:t] @ V
+            w = torch.linalg.solve_triangular(self._own_L[:t, :t], prior.unsqueeze(1), upper=False)[:, 0]
+            self._alone[place] = mean, V, w
         return mean, V, w
 
     def _covariances(self, some: list[int], others: Tensor | list[int]) -> Tensor:
