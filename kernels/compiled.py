@@ -12,6 +12,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
+# Candidates of a tile: the innermost loops run over them, one vector lane each.
+LANES = 128
+
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a function when it is first called, and keep what was compiled for the next process.

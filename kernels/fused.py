@@ -214,6 +214,9 @@ class Backend(Protocol):
 class Grouping(Backend, Protocol):
     """One that takes few candidates at a time, so that they may have training points of their own."""
 
+    # Candidates that a group is computed along with: the last ones of each group take as long as so many.
+    LANES: int
+
     def by_nearest(self, points: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
         """Sort points by the nearest of some centres."""
         ...

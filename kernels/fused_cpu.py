@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gpbop.kernels.compiled import compiled, power
+from gpbop.kernels.compiled import LANES, compiled, power
 from gpbop.kernels.continuous import Smoothness
 from gpbop.kernels.fused import LOG2_E, Sums, Tables
+from gpbop.kernels.nearest_cpu import by_nearest as by_nearest
 
-LANES = 128
 SUM_BLOCK = 32
 SOLVES, SOLVE_BLOCK = True, 64
 # The length of a tuple is known when its type is: each profile is compiled for itself, which is twice as fast.
@@ -249,45 +249,6 @@ def _scattered(
 
 
 @compiled
-def _nearest(points: Any, centres: Any, number: Any) -> None:
-    """Write the number of the nearest of `g x F` centres for each of `m x F` points; the first of equal ones."""
-    m, F = points.shape
-    own, x = np.empty((F, LANES), points.dtype), np.empty(LANES, points.dtype)
-    least, at = np.empty(LANES, points.dtype), np.empty(LANES, np.int32)
-    for begin in range(0, m, LANES):
-        filled = min(LANES, m - begin)
-        for c in range(LANES):
-            for f in range(F):
-                own[f, c] = points[begin + min(c, filled - 1), f]
-        for i in range(len(centres)):
-            for c in range(LANES):
-                x[c] = 0
-            for f in range(F):
-                z, row = centres[i, f], own[f]
-                for c in range(LANES):
-                    x[c] += (row[c] - z) * (row[c] - z)
-            for c in range(LANES):
-                is_nearer = i == 0 or x[c] < least[c]
-                least[c] = x[c] if is_nearer else least[c]
-                at[c] = np.int32(i) if is_nearer else at[c]
-        number[begin : begin + filled] = at[:filled]
-
-
-@compiled
-def _sorted(number: Any, ends: Any, order: Any) -> None:
-    """Write an order by numbers that leaves equal ones as they stood, and where each number ends; `ends` are zeros."""
-    for i in number:
-        ends[i] += 1
-    total = 0
-    for i in range(len(ends)):
-        total, ends[i] = total + ends[i], total
-    for place in range(len(number)):
-        i = number[place]
-        order[ends[i]] = place
-        ends[i] += 1
-
-
-@compiled
 def _grouped(
     z: Any, codes: Any, ends: Any, train: Any, similarity: Any, starts: Any, mix: Any, weights: Any, T: Any,
     inverse: Any, kind: tuple[int, ...], mean: Any, size: Any, norm: Any,
@@ -351,15 +312,6 @@ def scattered(z: Tensor, codes: Tensor, tables: Tables) -> Sums:
     fixed = (tables.z, tables.similarity, tables.starts, *_padded(tables))
     _scattered(*_arrays(z, codes, *fixed), PROFILES[tables.smoothness], *_arrays(mean, size, norm))
     return _wanted(mean, size, norm, tables)
-
-
-def by_nearest(points: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
-    """Sort points by the nearest of some centres; as `gpbop.kernels.fused.by_nearest`."""
-    number, order = torch.empty(len(points), dtype=torch.int32), torch.empty(len(points), dtype=torch.int64)
-    ends = torch.zeros(len(centres), dtype=torch.int64)
-    _nearest(*_arrays(points, centres, number))
-    _sorted(*_arrays(number, ends, order))
-    return order, ends
 
 
 def grouped(z: Tensor, codes: Tensor, ends: Tensor, tables: Tables) -> Sums:

@@ -18,7 +18,7 @@ from gpbop.scoring.local import CENTRES, EARLY, PROBES, LocalScreen, Neighbourho
 from gpbop.scoring.partial import Means, Pivots
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.refining import Level
-from gpbop.scoring.screening import Bounds, Screen
+from gpbop.scoring.screening import ALONE, NEARBY, Bounds, Screen, stage_name
 from gpbop.scoring.sources.blocks import Block, Strip
 
 # Pivots of the stages that read no other training points.
@@ -51,6 +51,12 @@ class _Kind:
     is_alone: bool
     dtype: torch.dtype
     is_local: bool = False
+
+    def name(self, needs_mean: bool) -> str:
+        """What it computes, for the certificate."""
+        if self.is_local:
+            return stage_name(self.r, self.dtype, NEARBY)
+        return stage_name(self.r, self.dtype, more=ALONE if self.is_alone and needs_mean else "")
 
 
 class EarlyStages:
@@ -171,12 +177,7 @@ class EarlyStages:
     @property
     def names(self) -> list[str]:
         """What each computes, for the certificate."""
-        alone = ", alone" if self._criterion.needs_mean else ""
-        return [
-            f"{k.r} {'points nearby' if k.is_local else 'pivots'}, {str(k.dtype).removeprefix('torch.')}"
-            f"{alone if k.is_alone and not k.is_local else ''}"
-            for k in self._kinds
-        ]
+        return [kind.name(self._criterion.needs_mean) for kind in self._kinds]
 
     @property
     def multiplications(self) -> list[float]:

@@ -42,7 +42,7 @@ from gpbop.scoring.partial import PartialMean
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.rounding import SAFETY, UNIT, DenseRounding, gamma
 from gpbop.scoring.rows import STEEPNESS, TensorOrFloat
-from gpbop.scoring.screening import Bounds, Screen
+from gpbop.scoring.screening import ALONE, Bounds, Screen, stage_name
 from gpbop.scoring.sources.blocks import MOST_TABLE, Strip
 from gpbop.surrogate.factor import Factor
 
@@ -142,7 +142,7 @@ class FusedScreen(Screen):
     @property
     @override
     def name(self) -> str:
-        return f"{super().name}, alone" if self._is_alone else super().name
+        return stage_name(self.r, self.dtype, more=ALONE if self._is_alone else "")
 
     def strip(self, strip: Strip) -> Bounds:
         """Bound all pairs of halves of a strip, the second half varying fastest."""

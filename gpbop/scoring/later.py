@@ -124,7 +124,7 @@ class LaterStages:
     def _screen(self, number: int, X: Tensor) -> Screen | None:
         """Return a stage for some candidates; None if these are too few, or all that came do not pay to build it."""
         level, known, n = self._levels[number], (self._criterion, self._projection), len(self._criterion.factor.L)
-        if not level.suits(len(X), n):
+        if not level.suits(len(X), self._criterion.factor):
             return None
         with self._building:
             self._arrived[number] += len(X)

@@ -25,7 +25,7 @@ from gpbop.scoring.fused_screening import FusedScreen
 from gpbop.scoring.partial import Means
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.rounding import SAFETY, UNIT, DenseRounding, gamma
-from gpbop.scoring.screening import Bounds
+from gpbop.scoring.screening import NEARBY, Bounds, stage_name
 from gpbop.scoring.screens import solves
 from gpbop.scoring.sources.blocks import Strip
 from gpbop.surrogate.factor import Factor
@@ -54,6 +54,11 @@ def queue_points(n: int) -> int:
 def is_local_known(factor: Factor, dense: DenseRounding, r: int) -> bool:
     """Return whether `r` points nearby are of use: they must be few of all, rho known, and groups cost no launches."""
     return solves(factor) and dense.rho > 0.0 and 0 < 2 * r < len(factor.L)
+
+
+def tile(factor: Factor) -> int:
+    """Return how many candidates a group is computed along with, where groups are of use."""
+    return cast(Grouping, backend(factor.L.device.type)).LANES
 
 
 def spread(X: Tensor, count: int) -> Tensor:
@@ -210,7 +215,7 @@ class LocalScreen(FusedScreen):
     @property
     @override
     def name(self) -> str:
-        return f"{self.r} points nearby, {str(self.dtype).removeprefix('torch.')}"
+        return stage_name(self.r, self.dtype, NEARBY)
 
     @override
     def strip(self, strip: Strip) -> Bounds:

@@ -11,20 +11,19 @@ from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.held import Held
-from gpbop.scoring.local import CENTRES, LATER, LocalScreen, Neighbourhoods, is_local_known, queue_points
+from gpbop.scoring.local import CENTRES, LATER, LocalScreen, Neighbourhoods, is_local_known, queue_points, tile
 from gpbop.scoring.memory import BLOCK_ROWS, halving
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.scan import side_by_side
-from gpbop.scoring.screening import Bounds, Screen
+from gpbop.scoring.screening import NEARBY, Bounds, Screen, stage_name
 from gpbop.scoring.screens import screen_of, solves
+from gpbop.surrogate.factor import Factor
 
 # A projection on R pivots takes as long as so many times R^2 / n dense values, and R points for each of c
 # neighbourhoods as long as it takes to bound so many times c R^3 / n^2 candidates by all points; CPU: as measured.
 BUILDING, BUILDING_LOCAL = 6.0, 12.0
 # For a queue they serve so many that they are worth while for fewer.
 BUILDING_QUEUE = 3.0
-# Candidates that a group is computed along with.
-TILE = 128
 # Fewer candidates are not shared out between threads.
 LEAST_PART = 512
 
@@ -57,7 +56,7 @@ class Level:
     @property
     def name(self) -> str:
         """What it computes, for the certificate."""
-        return f"{self.r} {'points nearby' if self.is_local else 'pivots'}, float64"
+        return stage_name(self.r, torch.float64, NEARBY if self.is_local else "pivots")
 
     def pays(self, arrived: int, criterion: Criterion, projection: Projection) -> bool:
         """Return whether it is worth building for so many candidates."""
@@ -67,9 +66,9 @@ class Level:
         is_there = r <= len(projection) or (r == n and solves(criterion.factor))  # L as it is
         return is_there or arrived >= BUILDING * r**2 / n
 
-    def suits(self, candidates: int, n: int) -> bool:
+    def suits(self, candidates: int, factor: Factor) -> bool:
         """Return whether so many at a time take less than by all points: a group takes a whole tile."""
-        return not self.is_local or candidates >= CENTRES * TILE * self.r**2 / n**2
+        return not self.is_local or candidates >= CENTRES * tile(factor) * self.r**2 / len(factor.L) ** 2
 
     def built(self, criterion: Criterion, projection: Projection, X: Tensor) -> Screen:
         """Build it.

@@ -35,8 +35,15 @@ LEAST_GROUP = 32
 UNDERFLOW = 1e-36
 # Share of the outputscale above which rho bounds |L1^-1| well enough.
 WELL_ABOVE = 1e-5
+# How stages are told apart that read other points than pivots, or no others.
+NEARBY, ALONE = "points nearby", ", alone"
 # Bytes of folded tables that are kept.
 TABLE_BYTES = 64 * 2**20
+
+
+def stage_name(r: int, dtype: torch.dtype, points: str = "pivots", more: str = "") -> str:
+    """Return what a stage of so many points computes, for the certificate."""
+    return f"{r} {points}, {str(dtype).removeprefix('torch.')}{more}"
 
 
 class Bounds(NamedTuple):
@@ -105,7 +112,7 @@ class Screen(ABC):
     @property
     def name(self) -> str:
         """What it computes, for the certificate."""
-        return f"{self.r} pivots, {str(self.dtype).removeprefix('torch.')}"
+        return stage_name(self.r, self.dtype)
 
     @property
     def points(self) -> int:
