@@ -1,9 +1,10 @@
 """Candidates to begin with: good ones of a source, whose values are the first threshold.
 
 A pass drops nothing before it has seen k candidates, and little before it has seen good ones. Where any candidate can
-be made from its index, some are therefore looked at beforehand, and then the neighbours of the best of them: what k of
-them reach is a bound, so the answer does not depend on them. They are contenders themselves, for a pass may be stopped
-before it comes to any as good.
+be made from its index, some are therefore looked at beforehand, and then the neighbours of the best of them, and those
+of the best of these, and so on: of a grid that often finds the best k themselves. What k of them reach is a bound, so
+the answer does not depend on them. They are contenders themselves, for a pass may be stopped before it comes to any as
+good.
 """
 
 import math
@@ -17,12 +18,17 @@ from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.sources.base import Indexed, Keep, Source
 
 # One candidate in so many is looked at beforehand, at least so many times as many as are wanted, and at most so many.
-SHARE, LEAST, MOST = 500, 8, 50_000
-# Of those that are looked at in a round, so many times as many as are wanted are computed, or at least so many.
+SHARE, LEAST, MOST = 500, 8, 12_500
+# Of those the ones with the highest bounds are computed: so many times as many as are wanted, or at least so many.
 COMPUTED, LEAST_COMPUTED = 4, 256
+# Then neighbours of the best are looked at: for each one wanted so many times as many as it has, or at least so many,
+# and no more than one in so many of all; of an eighth of those wanted at a time, or of so few that they have this many
+# neighbours; and of these so many are computed, or half as many as are wanted.
+CLIMBED, LEAST_CLIMBED, CLIMBED_SHARE = 3, 1500, 8
+PARTS, LEAST_AT_A_TIME, LEAST_BETTER = 8, 256, 64
+ROUNDS = 100
 # Sources of fewer candidates, for each one that is looked at, are passed without.
 SMALLEST = 8
-ROUNDS = 40
 # Candidates from which a value is foreseen: so many that this number of them is to reach it, but no more than the last.
 REACHING, FORESEEN = 64, 4096
 # Levels to go along each parameter; past its last level such a step leads somewhere else, which does no harm.
@@ -51,29 +57,35 @@ def scout(
     device = criterion.factor.L.device
     if not isinstance(source, Indexed) or source.extent < SMALLEST * LEAST * k:
         return Contenders.none(source.space.d, device)
-    budget = max(LEAST * k, min(source.extent // SHARE, MOST))
-    generator = torch.Generator().manual_seed(0)
-    index = _distinct(torch.randint(source.extent, (max(budget // 4, 2 * k),), generator=generator).to(device))
     steps = torch.tensor([step * stride for stride in source.strides for step in STEPS], device=device)
-    known, low, high = index[:0], index[:0].double(), index[:0].double()
-    reached = -torch.inf
+    sampled = max(LEAST * k, min(source.extent // SHARE, MOST))
+    climbed = min(max(CLIMBED * k * len(steps), LEAST_CLIMBED), source.extent // CLIMBED_SHARE)
+    budget, at_a_time = sampled + climbed, max(k // PARTS, LEAST_AT_A_TIME // max(len(steps), 1), 1)
+    generator = torch.Generator().manual_seed(0)
+    index = _distinct(torch.randint(source.extent, (sampled,), generator=generator).to(device))
+    most, reached = max(COMPUTED * k, LEAST_COMPUTED), -torch.inf
+    seen, known, low, high = index[:0], index[:0], index[:0].double(), index[:0].double()
+    is_climbed = known.bool()
     for _ in range(ROUNDS):
-        index = index[~torch.isin(index, known)][: max(budget, 0)]
-        budget -= len(index)
+        index = index[~torch.isin(index, seen)][: max(budget, 0)]
+        seen, budget = torch.cat([seen, index]), budget - len(index)
         if keep is not None and len(index):
             index = index[keep(source.rows(index))]
         if without is not None:
             index = index[~torch.isin(index, without)]
-        most = max(COMPUTED * k, LEAST_COMPUTED)
-        if bound is not None and len(index) > most:
-            index = index[bound(source.rows(index)).topk(most).indices]
-        known, (lower, upper) = torch.cat([known, index]), criterion.around(source.rows(index))
-        low, high = torch.cat([low, lower]), torch.cat([high, upper])
+        if bound is not None and len(index):
+            upper = bound(source.rows(index)).topk(min(most, len(index)))
+            index = index[upper.indices[upper.values >= reached]]
+        known, around = torch.cat([known, index]), criterion.around(source.rows(index))
+        low, high = (torch.cat(parts) for parts in zip((low, high), around, strict=True))
+        is_climbed = torch.cat([is_climbed, torch.zeros_like(index, dtype=torch.bool)])
         best = low.topk(min(k, len(low)))
-        if len(low) < k or budget <= 0 or not len(index) or float(best.values[-1]) <= reached:
+        some = best.indices[~is_climbed[best.indices]][:at_a_time]
+        if len(low) < k or budget <= 0 or not len(some):
             break
-        reached = float(best.values[-1])
-        index = _distinct((known[best.indices].unsqueeze(1) + steps).flatten())
+        most, reached = max(k // 2, LEAST_BETTER), float(best.values[-1])
+        is_climbed[some] = True
+        index = _distinct((known[some].unsqueeze(1) + steps).flatten())
         index = index[(index >= 0) & (index < source.extent)]
     order = low.argsort(descending=True)[:k]
     return Contenders(known[order], source.rows(known[order]), low[order], high[order])

@@ -1,7 +1,7 @@
 """The threshold to begin with is reached by k distinct candidates that count."""
 
 from functools import cache
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import pytest
@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpbop import Categorical, Float, Integer, Space
-from gpbop.acquisition import Question
+from gpbop import Categorical, Float, Integer, Space, score
+from gpbop.acquisition import Question, acquisition
 from gpbop.scoring import scouting
 from gpbop.scoring.cascade import Cascade
 from gpbop.scoring.contenders import Contenders
@@ -98,3 +98,26 @@ def test_a_sample_is_scouted_too() -> None:
     _, values = plain("ei")
     drawn = [values[where[tuple(row)]] for row in source.rows(torch.arange(4000)).tolist()]
     assert sorted(drawn)[-4] >= threshold > -torch.inf
+
+
+@pytest.mark.parametrize("name", ["ei", "ucb", "max_variance"])
+def test_climbing_leads_to_the_best_of_a_fine_grid(name: str) -> None:
+    """Of four processes three times or more, where few are looked at: what k reach, few more than k do."""
+    space, k, found = Space({x: Float(0.0, 1.0, step=0.02) for x in "abc"}), 20, 0
+    for seed in range(4):
+        gp, looked_at = process(space, 60, noise=1e-2, lengthscale=0.5, seed=seed), list[int]()
+        judge = criterion(name, Question(gp))
+        bound = Cascade(judge).upper
+
+        def counted(rows: torch.Tensor, bound: Any = bound, looked_at: list[int] = looked_at) -> torch.Tensor:
+            looked_at.append(len(rows))
+            return cast(torch.Tensor, bound(rows))
+
+        threshold = reached(scout(Grid(space), judge, k, None, None, counted), k)
+        top = score(gp, Grid(space), acquisition=name, k=2 * k, threads=1, skip_observed=False, progress=False)
+        with torch.no_grad():
+            values = acquisition(name, Question(gp))(space.grid_rows(torch.tensor(top.indices)))
+        assert threshold <= float(values[k - 1])
+        assert sum(looked_at) < 51**3 / 60
+        found += threshold >= float(values[-1])
+    assert found >= 3
