@@ -2,7 +2,7 @@
 
 A candidate is dropped where the upper bound of its value is under the threshold, the value that k others are known to
 reach. The cells of a strip come first, then early stages where they pay, then the first stage, which reads every
-training point, and then the later ones.
+training point, and then the later ones. What is left for a queue by variance alone need not pass the first stage.
 """
 
 from collections.abc import Iterator
@@ -103,9 +103,9 @@ class Cascade:
         left: list[Held] = []
         with torch.no_grad():
             for part in self._parts(self._here(work), pool, counts):
-                narrowed, bounds = self._narrowed(part, pool, counts)
-                if isinstance(narrowed, Block) and bounds is not None:
-                    left.append(self._held(narrowed, bounds, pool))
+                narrowed, held = self._narrowed(part, pool, counts)
+                if held is not None:
+                    left.append(held)
                 elif len(narrowed):
                     left.append(self._bounded(narrowed, pool, workspace))
                     first.count(0, len(narrowed), len(left[-1]))
@@ -184,25 +184,27 @@ class Cascade:
                 for some in torch.split(places, BLOCK_ROWS[self.device.type]):
                     yield work.take(some)
 
-    def _narrowed(self, work: Block | Strip, pool: Pool | Sieve, counts: Counts) -> tuple[Block | Strip, Bounds | None]:
-        """Return what the early stages leave; with its bounds where it needs no first stage."""
+    def _narrowed(self, work: Block | Strip, pool: Pool | Sieve, counts: Counts) -> tuple[Block | Strip, Held | None]:
+        """Return what the early stages leave; with its bounds where it need not pass the first stage."""
         with self._lock:
             if isinstance(work, Block):
                 self._early.see(self.candidates, work.X)
             trial, whole = self._trials[type(work)], work
             path = trial.chosen(work, pool.threshold)
-        shares, left = list[float](), None
+        shares, held = list[float](), None
         for number in path:
             order, bounds = self._early.bounds(number, work)
             which = self._judge(bounds, pool.threshold)
-            left = Bounds(*(part[which] for part in bounds)) if self._early.after is not None else None
             counts.count(1 + number, len(work), len(which))
-            work = work.take(which if order is None else order[which])
+            work = block = work.take(which if order is None else order[which])
             shares.append(len(work) / max(len(whole), 1))
+            if self._early.after is not None and number == path[-1]:
+                held = self._held(block, Bounds(*(part[which] for part in bounds)), pool)
+                counts.settled[1 + number] += len(work) - len(held)
         if path:
             with self._lock:
                 trial.note(whole, path, shares)
-        return work, left
+        return work, held
 
     def _bounded(self, work: Block | Strip, pool: Pool | Sieve, workspace: Workspace) -> Held:
         """Return the candidates that the first stage leaves."""

@@ -60,7 +60,7 @@ class Criterion:
     @cached_property
     def dense(self) -> DenseRounding:
         """How far the moments can be off that the factor computes."""
-        return DenseRounding.of(self.factor).believed(self.believes)
+        return DenseRounding.of(self.factor, self.believes)
 
     @property
     def means(self) -> int:

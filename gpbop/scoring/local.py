@@ -93,7 +93,7 @@ class Neighbourhoods:
         X: `m x d` candidates like those to come, of which those are taken that are needed.
         means: The mean of the process, if those of the neighbourhoods are wanted.
         by_weight: Whether points are chosen by their weights in predictions: they leave less than those that are next
-            to a centre, and it costs as much as some hundred dense values.
+            to a centre, and it costs as much as 2 c (1 + PROBES) dense values.
     """
 
     def __init__(

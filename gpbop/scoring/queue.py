@@ -135,8 +135,9 @@ class Queue:
         if refinement:
             passed = int(((self._level[places] > last) & has_no_slot).sum())
             if refinement.renews(passed, len(self._chosen)):
-                self._level.clamp_(max=last)
-                refinement.renew(self.candidates.X[self._chosen], self.candidates.X[self._next_at(last)])
+                before, self._level = self._level, self._level.clamp(max=last)
+                if not refinement.renew(self.candidates.X[self._chosen], self.candidates.X[self._next_at(last)]):
+                    self._level = before
         level = self._level[places]
         for number in range(last + 1):
             at = (level == number) & has_no_slot

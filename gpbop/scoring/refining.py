@@ -11,8 +11,8 @@ from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
 from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.held import Held
-from gpbop.scoring.local import CENTRES, LATER, LocalScreen, Neighbourhoods, is_local_known, queue_points, tile
-from gpbop.scoring.memory import BLOCK_ROWS, halving
+from gpbop.scoring.local import CENTRES, LATER, PROBES, LocalScreen, Neighbourhoods, is_local_known, queue_points, tile
+from gpbop.scoring.memory import BLOCK_ROWS, halving, is_out_of_memory
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.scan import side_by_side
 from gpbop.scoring.screening import NEARBY, Bounds, Screen, stage_name
@@ -22,8 +22,8 @@ from gpbop.surrogate.factor import Factor
 # A projection on R pivots takes as long as so many times R^2 / n dense values, and R points for each of c
 # neighbourhoods as long as it takes to bound so many times c R^3 / n^2 candidates by all points; CPU: as measured.
 BUILDING, BUILDING_LOCAL = 6.0, 12.0
-# For a queue they serve so many that they are worth while for fewer.
-BUILDING_QUEUE = 3.0
+# By weight they take as long as so many times that and the candidates that tell the weights; they serve many.
+BUILDING_QUEUE = 1.5
 # Fewer candidates are not shared out between threads.
 LEAST_PART = 512
 
@@ -61,8 +61,10 @@ class Level:
     def pays(self, arrived: int, criterion: Criterion, projection: Projection) -> bool:
         """Return whether it is worth building for so many candidates."""
         r, n = self.r, len(criterion.factor.L)
+        if self.by_weight:
+            return arrived >= BUILDING_QUEUE * CENTRES * (r**3 / n**2 + 1 + PROBES)
         if self.is_local:
-            return arrived >= (BUILDING_QUEUE if self.by_weight else BUILDING_LOCAL) * CENTRES * r**3 / n**2
+            return arrived >= BUILDING_LOCAL * CENTRES * r**3 / n**2
         is_there = r <= len(projection) or (r == n and solves(criterion.factor))  # L as it is
         return is_there or arrived >= BUILDING * r**2 / n
 
@@ -156,18 +158,29 @@ class Refinement:
         is_worth_it = self._levels[-1].pays(self._passed, self._known, self._projection)
         return is_worth_it and passed > 0 and believed > self._believed
 
-    def renew(self, points: Tensor, X: Tensor) -> None:
+    def renew(self, points: Tensor, X: Tensor) -> bool:
         """Make the last stage anew, for the process that believes some points, which may be among those nearby.
 
         Args:
             points: `t x d` points, those that are believed already first.
             X: `m x d` candidates like those to come.
+        Returns:
+            Whether it was; else it stays as it was, for want of memory or of a bound.
         """
-        level, factor = self._levels[-1], self._known.factor.believe(points[self._believed :])
-        known = replace(self._known, factor=factor)
-        self._known, self._believed, self._passed = known, len(points), 0
-        if is_local_known(factor, known.dense, level.r):
+        level, new, self._passed = self._levels[-1], points[self._believed :], 0
+        try:
+            # One more than nothing: two ways to believe the same points differ.
+            believes = max(self._judge.criterion.believes - len(points), 1)
+            known = replace(self._known, factor=self._known.factor.believe(new), believes=believes)
+            if not is_local_known(known.factor, known.dense, level.r):
+                return False
             self._screens[-1] = level.built(known, self._projection.extended(len(points)), X)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return False
+        self._known, self._believed = known, len(points)
+        return True
 
     def __call__(self, held: Held, level: int) -> Held:
         """Bound candidates by a stage, which is built if it is not there; they come back in another order.

@@ -86,8 +86,11 @@ class DenseRounding:
     apart: float = 0.0
 
     @staticmethod
-    def of(factor: Factor) -> "DenseRounding":
-        """Bound the errors for one factor.   Cost: O(n^2); where rho is small O(n^3), that of a triangular inverse."""
+    def of(factor: Factor, points: int = 0) -> "DenseRounding":
+        """Bound the errors for one factor, also where so many more points are believed, see `believed`.
+
+        Cost: O(n^2); where rho is small and nothing is believed O(n^3), that of a triangular inverse.
+        """
         unit, n, s = UNIT[torch.float64], len(factor.L), float(factor.outputscale)
         tau, order = covariance_error(factor.form, factor.theta), gamma(n + 2, unit)
         alpha = factor.alpha.reshape(n, -1).abs().sum(0)
@@ -96,6 +99,8 @@ class DenseRounding:
         largest = max(float(factor.L.square().sum(1).max()), s + float(factor.noise))
         hidden, noise = _hidden(factor, tau), float(factor.noise)
         bounds = DenseRounding(mean, n, s, largest, tau, rho, hidden, noise, torch.inf)
+        if points:
+            return bounds.believed(points)
         if rho < SMALL_RHO * noise:
             moved = SAFETY * _moved_at_most(factor, tau, order)
             return replace(bounds, most=2.0 * math.sqrt(s) * moved + moved**2 + bounds._sums)
