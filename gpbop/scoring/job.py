@@ -66,6 +66,9 @@ class Job:
         threads: int | None = None,
     ) -> "Job":
         """Check what was asked; arguments and exceptions as for `gpbop.score`."""
+        if not isinstance(gp, GaussianProcess):
+            advice = "Take optimizer.gp of an Optimizer, or GaussianProcess.from_botorch(model) of a BoTorch model."
+            raise ArgumentError(explain("gp", "be a GaussianProcess", type(gp).__name__, advice))
         if acquisition not in SCORED:
             rule = "be one of " + ", ".join(map(repr, SCORED))
             raise AcquisitionError(explain("acquisition", rule, repr(acquisition), "Choose one of these names."))

@@ -77,7 +77,7 @@ def score(
         ShapeError: If `k`, `threads` or `block_rows` is not a positive int, or `X_pending` is not `k' x d`.
         SpaceError: If a row of `X_pending` is no encoded row of the space.
         ConfigError: If one is NaN.
-        ArgumentError: If `direction`, `best_f`, `beta` or `seed` is none.
+        ArgumentError: If `gp`, `direction`, `best_f`, `beta` or `seed` is none.
         DeviceError: If the device is unknown, absent, or too full for one candidate.
     """
     k = check_positive("k", k)

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpbop import Categorical, Float, GaussianProcess, Grid, Integer, Space, plan, score, score_all
+from gpbop import Categorical, Float, GaussianProcess, Grid, Integer, Optimizer, Space, plan, score, score_all
 from gpbop.errors import ArgumentError, ConfigError, DeviceError, GpbopError, ShapeError, SpaceError
 from gpbop.scoring.job import SCORED, Job
 from gpbop.scoring.sources import SourceError
@@ -184,3 +184,12 @@ def test_numbers_of_numpy_are_numbers() -> None:
     asked: dict[str, Any] = {"k": 3, "seed": 2, "threads": 1, "block_rows": 7, "acquisition": "thompson"}
     same = {name: numpy.int64(value) if isinstance(value, int) else value for name, value in asked.items()}
     assert score(gp, Grid(SPACE), **same).indices == score(gp, Grid(SPACE), **asked).indices
+
+
+@pytest.mark.parametrize("function", [score, score_all, plan])
+@pytest.mark.parametrize("wrong", [None, Optimizer(SPACE)])
+def test_what_is_no_process_is_named_and_how_to_get_one_is_said(function: Any, wrong: Any) -> None:
+    with pytest.raises(
+        ArgumentError, match=rf"`gp` must be a GaussianProcess; got {type(wrong).__name__}\..*optimizer.gp"
+    ):
+        list(function(wrong, Grid(SPACE)))
