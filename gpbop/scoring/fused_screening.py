@@ -6,14 +6,13 @@ Notation:
     rho     |z - z'|, reach = |z| + R its largest value for a candidate, t = rho / log2 e
     S       number of code columns
 
-The inputs: z and z' are rounded to the working precision, so rho moves by at most v reach. The arithmetic: each
-difference, square and sum of F terms, and the square root (approximate on the GPU, to 4 v), move rho by at most a share
-(3 + (F + 6) / 2) v of itself. (In strips both halves are computed in float64, and x is their sum: two roundings.) With
-d = those two together, at most (4 + (F + 6) / 2) v reach, no k_x moves by more than a share of d / log2 e for a Matern
-profile (|dk / dt| <= k), and of 2 ln 2 rho d for rbf (k = 2^-rho^2). In float64 x may also come from a product, off by
-(F + 8) 4 v reach^2 at most, and k_x moves by no more than a share STEEPNESS of that: more than the former, so it is
-added wherever float64 is used. y needs the error as a share of 1, not of k_x: at most AT_SHARE of the share by which
-rho moves, and AT_STEPS of the steps by which it does: the maxima of |rho dk / drho| and of |dk / drho|.
+The inputs: z and z' are computed in float64 and rounded to the working precision, so rho moves by at most I v reach,
+where I is 1 for float32 and 3 for float64. The arithmetic: each difference, square and sum of F terms, and the square
+root (approximate on the GPU, to 4 v), move rho by at most a share (3 + (F + 6) / 2) v of itself. (In strips both halves
+are computed in float64, and x is their sum: two roundings.) With d = those two together, at most (I + 3 + (F + 6) / 2)
+v reach, no k_x moves by more than a share of d / log2 e for a Matern profile (|dk / dt| <= k), and of 2 ln 2 rho d for
+rbf (k = 2^-rho^2). y needs the error as a share of 1, not of k_x: at most AT_SHARE of the share by which rho moves, and
+AT_STEPS of the steps by which it does: the maxima of |rho dk / drho| and of |dk / drho|.
 
 The profile's own roundings: 2^-u is good to 4 v, the sum 1 + t (1 + t / 3) to 6 v, the product to v. The
 mixture: factors of k_h are rounded once and multiplied, 2 S v, and mixed with k_x in 6 v, all terms positive: ROUNDINGS
@@ -41,13 +40,14 @@ from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.partial import PartialMean
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.rounding import SAFETY, UNIT, DenseRounding, gamma
-from gpbop.scoring.rows import STEEPNESS, TensorOrFloat
+from gpbop.scoring.rows import TensorOrFloat
 from gpbop.scoring.screening import ALONE, Bounds, Screen, stage_name
 from gpbop.scoring.sources.blocks import MOST_TABLE, Strip
 from gpbop.surrogate.factor import Factor
 
 # With a few to spare for the GPU, where 2^-u and the root are approximate, see `gpbop.kernels.fused_cuda`.
 ROUNDINGS = 24
+INPUTS = {torch.float32: 1.0, torch.float64: 3.0}
 AT_SHARE: dict[Smoothness, float] = {"matern52": 0.61, "matern32": 0.55, "rbf": 0.74}
 AT_STEPS: dict[Smoothness, float] = {"matern52": 0.20, "matern32": 0.26, "rbf": 0.72}
 SMALLEST = {torch.float32: 2.0**-112, torch.float64: 2.0**-1004}
@@ -233,11 +233,9 @@ class FusedScreen(Screen):
         t = reach / LOG2_E
         F = self._train.shape[1]
         smoothness, share = self._form.smoothness, 3.0 + 0.5 * (F + 6)
-        moved = (1.0 + share) * v * (2.0 * reach * reach if smoothness == "rbf" else t)
-        moved_at_most = v * (AT_SHARE[smoothness] * share + AT_STEPS[smoothness] * reach)
-        if self.dtype == torch.float64:
-            by_products = STEEPNESS[smoothness] * (F + 8) * 4.0 * v * reach * reach
-            moved, moved_at_most = moved + by_products, moved_at_most + by_products
+        steps = INPUTS[self.dtype]
+        moved = (steps + share) * v * (2.0 * reach * reach if smoothness == "rbf" else t)
+        moved_at_most = v * (AT_SHARE[smoothness] * share + AT_STEPS[smoothness] * steps * reach)
         own = (ROUNDINGS + 2.0 * len(self._columns)) * v + self._similarity_error
         error = SAFETY * moved + own
         if not (error < 0.1 and 1.0 / LARGEST_SCALE[self.dtype] < self.scale < LARGEST_SCALE[self.dtype]):
