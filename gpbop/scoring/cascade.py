@@ -80,7 +80,7 @@ class Cascade:
         square = squared_norm(factor, criterion.dense.rho) if criterion.needs_mean else 0.0
         self._descent = Descent(self._judge, max(square, 0.0) ** 0.5)
         self._second: tuple[torch.Tensor | None, torch.Tensor] = None, factor.L[:0]
-        self.candidates, self._on_nodes = 0, 0.0
+        self.candidates, self._scattered, self._on_nodes = 0, 0, 0.0
         # Cells and early stages.
         self._counts = Counts.of(1 + len(self._early))
         self._lock = Lock()
@@ -188,7 +188,8 @@ class Cascade:
         """Return what the early stages leave; with its bounds where it need not pass the first stage."""
         with self._lock:
             if isinstance(work, Block):
-                self._early.see(self.candidates, work.X)
+                self._early.see(self._scattered, work.X)
+                self._scattered += len(work)
             trial, whole = self._trials[type(work)], work
             path = trial.chosen(work, pool.threshold)
         shares, held = list[float](), None
