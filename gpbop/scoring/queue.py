@@ -31,6 +31,8 @@ FIRST, MOST = 64, 4096
 # Candidates that a stage, or any after it, bounds along with those it is asked for: what may be chosen falls, so they
 # would be asked for soon, and few are bounded no faster than many.
 ALONG = 8192, 2048
+# Candidates that are looked through for the highest bounds, until others may have higher ones.
+HEAD = 8192
 
 
 class Queue:
@@ -53,9 +55,9 @@ class Queue:
         threads: int = 1,
     ) -> None:
         self._criterion, self._refinement, self._threads = criterion, refinement, threads
-        # In the order of the bounds that they came with: those after the first `_front` ones cannot be the best yet.
-        self.candidates = contenders = contenders.take(contenders.upper.argsort(descending=True, stable=True))
-        self._front, self._size = 0, FIRST
+        self.candidates, self._size = contenders, FIRST
+        # Places of candidates with high bounds, and what the bounds of all others do not exceed.
+        self._head, self._beyond = contenders.places[:0], torch.inf
         factor = criterion.factor
         zeros, self._means = factor.L.new_zeros, factor.alpha[:1].numel()
         each = 8 * (len(factor.L) + most + self._means + 2)
@@ -112,21 +114,26 @@ class Queue:
         """Bring candidates up to date, those with the highest bounds first, and return those that may be the best."""
         reached, size = -torch.inf, self._size
         while True:
-            self._front = min(max(self._front, 2 * size), len(self))
-            uppers = self._uppers[: self._front]
-            highest = uppers.topk(min(size, self._front)).indices
-            highest = highest[(uppers[highest] >= reached) & self._is_left[highest]]
+            highest = self._with_highest_bounds(size)
+            highest = highest[(self._uppers[highest] >= reached) & self._is_left[highest]]
             behind = highest[self._seen[highest] < len(self._chosen)]
             if len(behind):
                 reached = max(reached, self._refreshed(self._left_by_bounds(behind)))
                 size = min(2 * size, MOST)
-            elif self._front < len(self) and float(self.candidates.upper[self._front]) >= reached:
-                self._front *= 2
-            elif len(highest) < size or size >= self._front:
+            elif len(highest) < size:
                 self._size = max(FIRST, size // 4)
                 return highest
             else:
                 size *= 2
+
+    def _with_highest_bounds(self, size: int) -> Tensor:
+        """Return so many candidates, or all, whose bounds none of the others exceeds."""
+        top = self._uppers[self._head].topk(min(size, len(self._head)))
+        if len(self._head) < len(self) and (len(top.values) < size or float(top.values[-1]) < self._beyond):
+            top = self._uppers.topk(min(max(HEAD, 2 * size), len(self)))
+            self._head, self._beyond = top.indices, float(top.values[-1])
+            return self._head[:size]
+        return self._head[top.indices]
 
     def _left_by_bounds(self, places: Tensor) -> Tensor:
         """Bound some candidates by the next stage of each, and return those for which there is none."""
@@ -161,9 +168,7 @@ class Queue:
 
     def _next_at(self, level: int) -> Tensor:
         """Return those with the highest bounds of all that have come as far as one of the stages, and no further."""
-        seen = slice(0, self._front + ALONG[0])
-        is_there = (self._level[seen] == level) & (self._slot[seen] < 0) & self._is_left[seen]
-        there = is_there.nonzero()[:, 0]
+        there = ((self._level == level) & (self._slot < 0) & self._is_left).nonzero()[:, 0]
         most = ALONG[min(level, len(ALONG) - 1)]
         return there if len(there) <= most else there[self._uppers[there].topk(most).indices]
 
