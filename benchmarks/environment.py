@@ -12,13 +12,16 @@ import torch
 import gpbop
 from benchmarks.harness.energy import driver_version
 
+CPUINFO = Path("/proc/cpuinfo")
+# What tells processors of one name apart, and how /proc/cpuinfo calls it.
+GENERATION = {"family": "cpu family", "model": "model"}
 PACKAGES = ("torch", "gpytorch", "botorch", "numpy", "scikit-learn", "optuna")
 
 
 def describe() -> dict[str, Any]:
     """Return processor, GPU, driver, versions, commit and date; never the name of the machine."""
     return {
-        "cpu": _cpu(),
+        "cpu": processor(CPUINFO.read_text() if CPUINFO.exists() else ""),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "driver": driver_version(),
         "python": platform.python_version(),
@@ -28,13 +31,18 @@ def describe() -> dict[str, Any]:
     }
 
 
-def _cpu() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.machine()
+def processor(cpuinfo: str) -> str:
+    """Return the model of a processor; its name alone may be that of several generations, which differ in speed.
+
+    Args:
+        cpuinfo: What Linux says of all processors; may be empty.
+    """
+    pairs = [[part.strip() for part in line.split(":", 1)] for line in cpuinfo.splitlines() if ":" in line]
+    said = dict(reversed(pairs))  # the first processor's
+    if "model name" not in said:
+        return platform.machine()
+    generation = ", ".join(f"{key} {said[name]}" for key, name in GENERATION.items() if name in said)
+    return f"{said['model name']} ({generation})" if generation else said["model name"]
 
 
 def _version(name: str) -> str | None:
