@@ -7,12 +7,11 @@ a draw of the posterior,
     |mu(x) - (I mu)(x)| <= |mu|_k P(x),    sd f(x) <= sd (I f)(x) + P(x),    P(x)^2 = prior variance of f(x) - (I f)(x)
 
 (Cauchy and Schwarz in the space of the kernel; the triangle inequality, and data never raise a variance). Since the
-weights are convex, I mu is at most the largest mu(c), and sd I f at most the largest sd f(c). Along one parameter all
-else is equal, so P is that of the profile in one dimension; for several the triangle inequality adds them up.
-|mu|_k is that of `gpbop.scoring.partial.squared_norm`; the constant mean cancels.
+weights are convex, I mu is at most the largest mu(c), and sd I f at most the largest sd f(c). P is bounded in
+`gpbop.scoring.interpolation`; |mu|_k is that of `gpbop.scoring.partial.squared_norm`; the constant mean cancels.
 
 A cell of a strip is a cell of its first halves with one of its second halves: its corners are all pairs of theirs, and
-P is the sum of both.
+P is that along the parameters of both.
 
 Notation:
     stride      of an axis: how many levels its cells are wide; every stride-th level and the last one is a node
@@ -27,60 +26,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gpbop.kernels.continuous import Smoothness
-from gpbop.kernels.fused import SCALES, profile
 from gpbop.scoring.criteria import Criterion
+from gpbop.scoring.interpolation import Power, Powers, nodes_along
 from gpbop.scoring.screening import Bounds
 from gpbop.scoring.sources.blocks import Axes, Strip
-from gpbop.surrogate.factor import Factor
-
-# What rounding may make of a residual variance of the profile, as a share of 1.
-RESIDUAL_ERROR = 1e-14
-
-
-class Powers:
-    """Bounds of P between the nodes of the axes of one grid, in standardised units; each is computed once.
-
-    Args:
-        factor: The factorised process.
-    """
-
-    def __init__(self, factor: Factor) -> None:
-        form, theta = factor.form, factor.theta.cpu()  # some dozens of numbers: no work for a GPU
-        self._columns = form.columns.numeric
-        self._smoothness: Smoothness = form.smoothness
-        self._inverse = theta[form.layout.numeric].neg().exp() * SCALES[form.smoothness]
-        share = (
-            sum(float(part) for part in form.weights(theta.unsqueeze(0)))
-            if form.has_numeric and form.has_categorical
-            else 1.0
-        )
-        self._scale = float(factor.outputscale) * share
-        self._known: dict[tuple[int, int, int, float, float], float] = {}
-
-    def __call__(self, levels: Tensor, column: int, stride: int) -> float:
-        """Return the bound for an axis of so many levels, the ascending values of a column, on the CPU."""
-        if stride == 1:
-            return 0.0
-        # Levels that follow each other in one grid are known by their ends.
-        key = column, stride, len(levels), float(levels[0]), float(levels[-1])
-        if key not in self._known:
-            self._known[key] = self._bound(levels, column, _nodes(len(levels), stride))
-        return self._known[key]
-
-    def _bound(self, levels: Tensor, column: int, nodes: Sequence[int]) -> float:
-        u = levels * self._inverse[self._columns.index(column)]
-        ends = torch.tensor(nodes)
-        cell = (torch.searchsorted(ends, torch.arange(len(u)), right=True) - 1).clamp_max(len(nodes) - 2)
-        low, high = u[ends[cell]], u[ends[cell + 1]]
-        w = (high - u) / (high - low)
-
-        def k(difference: Tensor) -> Tensor:
-            return profile(difference.square(), self._smoothness)
-
-        own = 1.0 + w.square() + (1.0 - w).square() + 2.0 * w * (1.0 - w) * k(high - low)
-        residual = own - 2.0 * w * k(u - low) - 2.0 * (1.0 - w) * k(high - u)
-        return (1.0 + 1e-9) * math.sqrt(self._scale * (float(residual.max()) + RESIDUAL_ERROR))
 
 
 @dataclass(frozen=True)
@@ -94,7 +43,7 @@ class Cells:
         shape: Number of nodes along each axis; their product is t.
         pooled: The axes whose cells have two nodes.
         cell: The cell of each half.
-        power: Bound of P, in standardised units.
+        power: What bounds P, in standardised units.
     """
 
     nodes: Tensor
@@ -103,7 +52,7 @@ class Cells:
     shape: tuple[int, ...]
     pooled: tuple[int, ...]
     cell: Tensor
-    power: float
+    power: Power
 
     @staticmethod
     def of(index: Tensor, X: Tensor, axes: Axes, strides: Sequence[int], powers: Powers) -> "Cells":
@@ -114,12 +63,12 @@ class Cells:
             X: `p x d` encoded rows.
             axes: What they are a grid of, see `Strip`.
             strides: One for each axis; those of axes without a column are 1.
-            powers: Bounds P.
+            powers: Bound P.
         """
         if not axes:
             axes, strides = ((len(index), None),), (1,)
         device = X.device
-        along = [_nodes(size, stride) for (size, _), stride in zip(axes, strides, strict=True)]
+        along = [nodes_along(size, stride) for (size, _), stride in zip(axes, strides, strict=True)]
         counts = [max(len(nodes) - (stride > 1), 1) for nodes, stride in zip(along, strides, strict=True)]
         # The last level belongs to the last cell, which may have no other level of its own.
         numbers = [
@@ -127,11 +76,9 @@ class Cells:
             for (size, _), stride, count in zip(axes, strides, counts, strict=True)
         ]
         nodes = _mixed([torch.tensor(nodes, device=device) for nodes in along], [size for size, _ in axes])
-        power = sum(
-            powers(levels, column, stride)
-            for (levels, column), stride in zip(levels_of(X, axes), strides, strict=True)
-            if column is not None
-        )
+        power = Power()
+        for (levels, column), stride in zip(levels_of(X, axes), strides, strict=True):
+            power += powers(levels, column, stride) if column is not None else Power()
         pooled = tuple(axis for axis, stride in enumerate(strides) if stride > 1)
         shape = tuple(map(len, along))
         return Cells(nodes, index[nodes], X[nodes], shape, pooled, _mixed(numbers, counts), power)
@@ -217,7 +164,7 @@ class Level:
             found = [side[at] for side in sides]
             largest = [torch.maximum(*pair) for pair in zip(largest, found, strict=True)] if largest else found
         std, *best = largest
-        power = self.first.power + self.second.power
+        power = (self.first.power + self.second.power).bound
         # The bounds of believed points hold up to a share of the variance, see `DenseRounding`: so P counts with it.
         high = (std + math.sqrt(1.0 + criterion.dense.apart) * power).square_()
         if not best:
@@ -232,16 +179,17 @@ def sides_of(bounds: Bounds, criterion: Criterion) -> list[Tensor]:
     return [std, criterion.sign * bounds.mean[:, 0] + bounds.delta[:, 0]] if bounds.mean.shape[1] else [std]
 
 
-def strides_within(X: Tensor, axes: Axes, powers: Powers, most: float) -> tuple[int, ...]:
-    """Choose strides along the axes of halves: wide ones, with P at most `most` in all."""
+def strides_within(X: Tensor, axes: Axes, powers: Powers, most: float, beside: Power | None = None) -> tuple[int, ...]:
+    """Choose strides along the axes of halves: wide ones, with P at most `most`, along with that of other axes."""
     strides, along = [1 for _ in axes], list(levels_of(X, axes))
-    power = [0.0 for _ in axes]
+    power = [Power() for _ in axes]
     open_ = [axis for axis, (size, column) in enumerate(axes) if column is not None and size > 2]
     while open_:
         # Doubling the width of the cells of any axis spares the same share of nodes: the one that adds least to P.
         tried = {axis: powers(along[axis][0], axes[axis][1] or 0, 2 * strides[axis]) for axis in open_}
-        axis = min(open_, key=lambda axis: tried[axis] - power[axis])
-        if sum(power) - power[axis] + tried[axis] > most:
+        axis = min(open_, key=lambda axis: tried[axis].sums[0] - power[axis].sums[0])
+        others = sum((part for other, part in enumerate(power) if other != axis), beside or Power())
+        if (others + tried[axis]).bound > most:
             open_.remove(axis)
             continue
         strides[axis], power[axis] = 2 * strides[axis], tried[axis]
@@ -256,10 +204,6 @@ def levels_of(X: Tensor, axes: Axes) -> Iterator[tuple[Tensor, int | None]]:
         fastest = math.prod(count for count, _ in axes[number + 1 :])
         places = torch.arange(size, device=X.device) * fastest
         yield (X[places, column].cpu() if column is not None else X[:0, 0].cpu()), column
-
-
-def _nodes(size: int, stride: int) -> list[int]:
-    return [*range(0, size - 1, stride), size - 1]
 
 
 def _mixed(digits: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.acceptance import Judge
-from gpbop.scoring.cells import Cells, Level, Members, Powers, sides_of, strides_within
+from gpbop.scoring.cells import Cells, Level, Members, sides_of, strides_within
 from gpbop.scoring.fused_screening import FusedScreen
+from gpbop.scoring.interpolation import Powers
 from gpbop.scoring.memory import MOST_CELLS, STRIP_PART
 from gpbop.scoring.sources.blocks import MOST_TABLE, Axes, Strip
 
@@ -266,7 +267,7 @@ class Descent:
             self._seconds, self._within_second = (strip.X_second, seconds), {}
         last: Level | None = None
         for most, second in seconds:
-            strides = strides_within(strip.X_first, strip.axes_first, self._powers, most - second.power)
+            strides = strides_within(strip.X_first, strip.axes_first, self._powers, most, second.power)
             first = Cells.of(strip.index_first, strip.X_first, strip.axes_first, strides, self._powers)
             is_new = last is None or first.shape != last.first.shape or second is not last.second
             if (first.pooled or second.pooled) and is_new:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import pytest
 import torch
@@ -12,8 +11,9 @@ from torch import Tensor
 
 from gpbop import Categorical, Float, GaussianProcess, Integer, Ordinal, Space
 from gpbop.acquisition import Question
-from gpbop.scoring.cells import Cells, Level, Members, Powers, sides_of, strides_within
+from gpbop.scoring.cells import Cells, Level, Members, sides_of, strides_within
 from gpbop.scoring.criteria import criterion
+from gpbop.scoring.interpolation import Powers
 from gpbop.scoring.partial import squared_norm
 from gpbop.scoring.rounding import DenseRounding
 from gpbop.scoring.screening import Bounds
@@ -154,8 +154,8 @@ def test_bounds_of_narrow_cells_are_tight() -> None:
     """A bound that is always wide would hold too: along a smooth parameter it must be worth having."""
     gp = process(SPACE, 40, lengthscale=5.0, smoothness="rbf")
     level = level_of(gp.factor, (1, 1, 2, 1))
-    assert level.norm * level.second.power < 0.1 * float(gp.factor.moments(whole())[0].std())
-    assert level.first.power == 0.0
+    assert level.norm * level.second.power.bound < 0.1 * float(gp.factor.moments(whole())[0].std())
+    assert level.first.power.bound == 0.0
 
 
 @given(most=st.floats(1e-4, 10.0))
@@ -164,7 +164,7 @@ def test_strides_keep_what_was_asked(most: float) -> None:
     strides = strides_within(whole(), AXES, Powers(factor), most)
     assert strides[1] == 1
     if max(strides) > 1:
-        assert cells_of(factor, strides).power <= most
+        assert cells_of(factor, strides).power.bound <= most
     wider = strides_within(whole(), AXES, Powers(factor), 4.0 * most)
     assert all(wide >= narrow for wide, narrow in zip(wider, strides, strict=True))
 
@@ -172,29 +172,5 @@ def test_strides_keep_what_was_asked(most: float) -> None:
 def test_halves_that_are_no_grid_are_cells_of_their_own() -> None:
     X = whole()[[5, 2, 700]]
     cells = Cells.of(torch.tensor([5, 2, 700]), X, (), (), Powers(process(SPACE, 10).factor))
-    assert (cells.cell.tolist(), cells.corners.tolist(), cells.power) == ([0, 1, 2], [[0], [1], [2]], 0.0)
+    assert (cells.cell.tolist(), cells.corners.tolist(), cells.power.bound) == ([0, 1, 2], [[0], [1], [2]], 0.0)
     assert torch.equal(cells.X, X)
-
-
-@pytest.mark.parametrize("smoothness", ["matern52", "matern32", "rbf"])
-@pytest.mark.parametrize(("axis", "stride"), [(0, 4), (0, 11), (2, 3), (3, 2)])
-def test_the_power_is_the_largest_deviation_from_the_chord(smoothness: str, axis: int, stride: int) -> None:
-    factor, X = process(SPACE, 10, smoothness=smoothness, outputscale=2.0).factor, whole()
-    strides = [stride if other == axis else 1 for other in range(len(AXES))]
-    cells = cells_of(factor, strides)
-    size, column = AXES[axis]
-    rows = X[0].repeat(size, 1)
-    rows[:, column] = X[:, column].unique()
-    features = factor.form.features(rows)
-    K = factor.form.evaluate(factor.theta.unsqueeze(0), features, features).covariance[0]
-    nodes = [*range(0, size - 1, stride), size - 1]
-    largest = 0.0
-    for low, high in pairwise(nodes):
-        for level in range(low, high):
-            w = (rows[high, column] - rows[level, column]) / (rows[high, column] - rows[low, column])
-            weights = torch.zeros(size, dtype=torch.float64)
-            weights[level] += 1.0
-            weights[low] -= w
-            weights[high] -= 1.0 - w
-            largest = max(largest, float(weights @ K @ weights) ** 0.5)
-    assert largest <= cells.power <= largest + 1e-6

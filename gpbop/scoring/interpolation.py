@@ -1,0 +1,116 @@
+"""How far a function of a process is from its interpolation between the corners of a cell, at most.
+
+Notation:
+    I       linear interpolation along one parameter after another: I f = sum_c w_c f(c), w_c >= 0, sum_c w_c = 1
+    P       a bound of sd(f - I f), f a draw of the prior: the same number bounds |f - I f| for a function of norm 1
+    P_i     the same along parameter i alone; all else is equal, so it is that of the profile in one dimension
+    g_i     the profile along parameter i, were it a Gaussian of some random scale: all of them are means of such
+            profiles over the scale (Schoenberg), for which covariances are products over the parameters
+    a_i     1 - sum_c w_c g_i(x, c), between 0 and 1
+    b_i     1 - sum_cc' w_c w_c' g_i(c, c') = 2 w (1 - w) (1 - g_i(low, high)), likewise; b_i <= 2 a_i
+
+The triangle inequality gives P <= sum_i P_i, one parameter after another. But these residuals have little to do with
+each other. For one scale the variance of f - I f is
+
+    1 - 2 prod_i (1 - a_i) + prod_i (1 - b_i)
+        <= sum_i (2 a_i - b_i) + sum_i<j (b_i b_j - 2 a_i a_j) + 2 sum_i<j<k a_i a_j a_k
+
+by Bonferroni's inequalities, and b_i b_j <= 4 a_i a_j; so, in the mean over the scales, by Cauchy-Schwarz and Hoelder,
+
+    P^2 <= sum_i P_i^2 + 1/2 sum_i<j B_i B_j + 2 sum_i<j<k A_i A_j A_k,    B_i^2 = E b_i^2,  A_i^3 = E a_i^3
+
+or the same without A and with B_i B_j in full: of d parameters alike, in narrow cells, sqrt((d + 2) / 3d) of the sum.
+E (1 - g)^q takes profiles alone, since E g^q is the profile at sqrt(q) times the distance; and a_i^3 is convex in g.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from gpbop.kernels.continuous import Smoothness
+from gpbop.kernels.fused import SCALES, profile
+from gpbop.surrogate.factor import Factor
+
+# What rounding may make of a mean of squares or cubes that is the profile at a few distances, as a share of 1.
+RESIDUAL_ERROR = 1e-14
+
+
+@dataclass(frozen=True)
+class Power:
+    """What bounds P along some parameters; it adds up over parameters.
+
+    Attributes:
+        sums: Those of P_i, P_i^2, B_i, B_i^2, A_i, A_i^2 and A_i^3, in the units of their variance.
+    """
+
+    sums: tuple[float, ...] = (0.0,) * 7
+
+    def __add__(self, other: "Power") -> "Power":
+        return Power(tuple(one + another for one, another in zip(self.sums, other.sums, strict=True)))
+
+    @cached_property
+    def bound(self) -> float:
+        """The bound P."""
+        one_by_one, squares, b, bb, a, aa, aaa = self.sums
+        pairs, triples = 0.5 * max(b * b - bb, 0.0), max(a**3 - 3.0 * a * aa + 2.0 * aaa, 0.0) / 6.0
+        together = squares + min(pairs, 0.5 * pairs + 2.0 * triples)
+        return (1.0 + 1e-9) * min(one_by_one, math.sqrt(together))
+
+
+class Powers:
+    """Bounds between the nodes of the axes of one grid, in standardised units; each is computed once.
+
+    Args:
+        factor: The factorised process.
+    """
+
+    def __init__(self, factor: Factor) -> None:
+        form, theta = factor.form, factor.theta.cpu()  # some dozens of numbers: no work for a GPU
+        self._columns = form.columns.numeric
+        self._smoothness: Smoothness = form.smoothness
+        self._inverse = theta[form.layout.numeric].neg().exp() * SCALES[form.smoothness]
+        share = (
+            sum(float(part) for part in form.weights(theta.unsqueeze(0)))
+            if form.has_numeric and form.has_categorical
+            else 1.0
+        )
+        self._scale = float(factor.outputscale) * share
+        self._known: dict[tuple[int, int, int, float, float], Power] = {}
+
+    def __call__(self, levels: Tensor, column: int, stride: int) -> Power:
+        """Return the bound for an axis of so many levels, the ascending values of a column, on the CPU."""
+        if stride == 1:
+            return Power()
+        # Levels that follow each other in one grid are known by their ends.
+        key = column, stride, len(levels), float(levels[0]), float(levels[-1])
+        if key not in self._known:
+            self._known[key] = self._power(levels * self._inverse[self._columns.index(column)], stride)
+        return self._known[key]
+
+    def _power(self, u: Tensor, stride: int) -> Power:
+        ends = torch.tensor(nodes_along(len(u), stride))
+        cell = (torch.searchsorted(ends, torch.arange(len(u)), right=True) - 1).clamp_max(len(ends) - 2)
+        low, high = u[ends[cell]], u[ends[cell + 1]]
+        w, s = (high - u) / (high - low), self._scale
+
+        def k(difference: Tensor, q: int = 1) -> Tensor:
+            return profile(difference.square().mul(q), self._smoothness)
+
+        own = 1.0 + w.square() + (1.0 - w).square() + 2.0 * w * (1.0 - w) * k(high - low)
+        residual = own - 2.0 * w * k(u - low) - 2.0 * (1.0 - w) * k(high - u)
+        squares = (1.0 - 2.0 * k(high - low) + k(high - low, 2)).clamp_min_(0.0) + RESIDUAL_ERROR
+        b = float((2.0 * w * (1.0 - w) * squares.sqrt()).max()) * s**0.5
+        cubes = [1.0 - 3.0 * k(d) + 3.0 * k(d, 2) - k(d, 3) for d in (u - low, high - u)]
+        cube = float((w * cubes[0] + (1.0 - w) * cubes[1]).max().clamp_min(0.0)) + RESIDUAL_ERROR
+        a = cube ** (1 / 3) * s ** (1 / 3)
+        square = s * (float(residual.max()) + RESIDUAL_ERROR)
+        return Power((math.sqrt(square), square, b, b * b, a, a * a, a**3))
+
+
+def nodes_along(size: int, stride: int) -> Sequence[int]:
+    """Return the nodes of an axis of so many levels: every stride-th level, and the last one."""
+    return [*range(0, size - 1, stride), size - 1]
