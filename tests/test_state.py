@@ -47,7 +47,7 @@ def saved_run(folder: Path) -> bytes:
 
 
 @given(data=st.data())
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_loaded_optimizer_goes_on_as_one_that_never_stopped(data: st.DataObject, tmp_path: Path) -> None:
     """Both do the same at random; after every step the one is saved and loaded, the other goes on."""
     acquisition = data.draw(st.sampled_from(["ei", "thompson", "noisy_ei"]))

@@ -76,8 +76,7 @@ def test_stages_of_a_queue_change_nothing(name: str, threads: int) -> None:
     assert set(levels) == ({"pi": set(), "max_variance": {0} if backend("cpu") else {0, 1}}.get(name, {0, 1}))
 
 
-@pytest.mark.parametrize("noise", [1e-4, 1e-1])
-@pytest.mark.parametrize("is_indexed", [True, False])
+@pytest.mark.parametrize(("is_indexed", "noise"), [(True, 1e-4), (False, 1e-1)])
 def test_points_nearby_and_those_believed_change_nothing(is_indexed: bool, noise: float) -> None:
     """Candidates need not pass the first stage, and the neighbourhoods of the queue take in what was chosen.
 
