@@ -78,7 +78,7 @@ class Cells:
         nodes = _mixed([torch.tensor(nodes, device=device) for nodes in along], [size for size, _ in axes])
         power = Power()
         for (levels, column), stride in zip(levels_of(X, axes), strides, strict=True):
-            power += powers(levels, column, stride) if column is not None else Power()
+            power += powers.along(levels, column)(stride) if column is not None else Power()
         pooled = tuple(axis for axis, stride in enumerate(strides) if stride > 1)
         shape = tuple(map(len, along))
         return Cells(nodes, index[nodes], X[nodes], shape, pooled, _mixed(numbers, counts), power)
@@ -181,12 +181,16 @@ def sides_of(bounds: Bounds, criterion: Criterion) -> list[Tensor]:
 
 def strides_within(X: Tensor, axes: Axes, powers: Powers, most: float, beside: Power | None = None) -> tuple[int, ...]:
     """Choose strides along the axes of halves: wide ones, with P at most `most`, along with that of other axes."""
-    strides, along = [1 for _ in axes], list(levels_of(X, axes))
-    power = [Power() for _ in axes]
-    open_ = [axis for axis, (size, column) in enumerate(axes) if column is not None and size > 2]
+    strides, power = [1 for _ in axes], [Power() for _ in axes]
+    along = {
+        axis: powers.along(levels, column)
+        for axis, (levels, column) in enumerate(levels_of(X, axes))
+        if column is not None and len(levels) > 2
+    }
+    open_ = list(along)
     while open_:
         # Doubling the width of the cells of any axis spares the same share of nodes: the one that adds least to P.
-        tried = {axis: powers(along[axis][0], axes[axis][1] or 0, 2 * strides[axis]) for axis in open_}
+        tried = {axis: along[axis](2 * strides[axis]) for axis in open_}
         axis = min(open_, key=lambda axis: tried[axis].sums[0] - power[axis].sums[0])
         others = sum((part for other, part in enumerate(power) if other != axis), beside or Power())
         if (others + tried[axis]).bound > most:

@@ -24,7 +24,7 @@ E (1 - g)^q takes profiles alone, since E g^q is the profile at sqrt(q) times th
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -79,17 +79,19 @@ class Powers:
             else 1.0
         )
         self._scale = float(factor.outputscale) * share
-        self._known: dict[tuple[int, int, int, float, float], Power] = {}
+        self._known: dict[tuple[int, int, float, float], dict[int, Power]] = {}
 
-    def __call__(self, levels: Tensor, column: int, stride: int) -> Power:
-        """Return the bound for an axis of so many levels, the ascending values of a column, on the CPU."""
-        if stride == 1:
-            return Power()
+    def along(self, levels: Tensor, column: int) -> Callable[[int], Power]:
+        """Return what bounds P along an axis by its stride; it has the ascending values of a column, on the CPU."""
         # Levels that follow each other in one grid are known by their ends.
-        key = column, stride, len(levels), float(levels[0]), float(levels[-1])
-        if key not in self._known:
-            self._known[key] = self._power(levels * self._inverse[self._columns.index(column)], stride)
-        return self._known[key]
+        known = self._known.setdefault((column, len(levels), float(levels[0]), float(levels[-1])), {1: Power()})
+
+        def power(stride: int) -> Power:
+            if stride not in known:
+                known[stride] = self._power(levels * self._inverse[self._columns.index(column)], stride)
+            return known[stride]
+
+        return power
 
     def _power(self, u: Tensor, stride: int) -> Power:
         ends = torch.tensor(nodes_along(len(u), stride))

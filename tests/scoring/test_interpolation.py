@@ -44,7 +44,7 @@ def largest_residual(factor: Factor, axes: Sequence[Tensor], strides: Sequence[i
 
 def power_of(factor: Factor, axes: Sequence[Tensor], strides: Sequence[int]) -> Power:
     powers = Powers(factor)
-    alone = (powers(levels, column, stride) for column, (levels, stride) in enumerate(zip(axes, strides, strict=True)))
+    alone = (powers.along(axes[column], column)(stride) for column, stride in enumerate(strides))
     return sum(alone, Power())
 
 
@@ -98,8 +98,8 @@ def test_powers_of_parameters_add_up_in_any_order() -> None:
     gp = process(Space({f"x{i}": Float(0.0, 1.0) for i in range(3)}), 6)
     axes = [torch.linspace(0.0, 1.0, size, dtype=torch.float64) for size in (3, 5, 9)]
     powers = Powers(gp.factor)
-    one, two, three = (powers(levels, column, 2) for column, levels in enumerate(axes))
+    one, two, three = (powers.along(levels, column)(2) for column, levels in enumerate(axes))
     assert ((one + two) + three).bound == pytest.approx((three + (one + two)).bound, rel=1e-12)
     assert (one + Power()).bound == one.bound
     assert Power().bound == 0.0
-    assert powers(axes[0], 0, 1) == Power()
+    assert powers.along(axes[0], 0)(1) == Power()
