@@ -14,7 +14,7 @@ A cell of a strip is a cell of its first halves with one of its second halves: i
 P is that along the parameters of both.
 
 Notation:
-    stride      of an axis: how many levels its cells are wide; every stride-th level and the last one is a node
+    stride      of an axis: how many levels its cells are wide at most; where they meet, and at its ends, are nodes
 """
 
 import math
@@ -72,8 +72,8 @@ class Cells:
         counts = [max(len(nodes) - (stride > 1), 1) for nodes, stride in zip(along, strides, strict=True)]
         # The last level belongs to the last cell, which may have no other level of its own.
         numbers = [
-            (torch.arange(size, device=device) // stride).clamp_max_(count - 1)
-            for (size, _), stride, count in zip(axes, strides, counts, strict=True)
+            torch.bucketize(torch.arange(size, device=device), torch.tensor(nodes[1:count], device=device), right=True)
+            for (size, _), nodes, count in zip(axes, along, counts, strict=True)
         ]
         nodes = _mixed([torch.tensor(nodes, device=device) for nodes in along], [size for size, _ in axes])
         power = Power()

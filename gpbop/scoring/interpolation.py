@@ -114,5 +114,6 @@ class Powers:
 
 
 def nodes_along(size: int, stride: int) -> Sequence[int]:
-    """Return the nodes of an axis of so many levels: every stride-th level, and the last one."""
-    return [*range(0, size - 1, stride), size - 1]
+    """Return the nodes of an axis of so many levels: the ends of as few cells as are no wider than a stride, evenly."""
+    cells = max(-(-(size - 1) // stride), 1)
+    return sorted({(i * (size - 1) + cells // 2) // cells for i in range(cells + 1)})
