@@ -246,36 +246,44 @@ def _strips(
     x_first: Any, h_first: Any, x_second: Any, h_second: Any, is_uniform: bool, mix: Any, weights: Any, T: Any,
     inverse: Any, kind: tuple[int, ...], mean: Any, size: Any, norm: Any,
 ) -> None:  # fmt: skip
-    p, q = mean.shape
+    q, count = x_second.shape[1], len(norm)
     width, r, dtype = len(weights), len(T), x_first.dtype
-    K, x, kh = np.zeros((r + 1, LANES), dtype), np.empty(LANES, dtype), np.empty(LANES, dtype)
+    K, x, kh = np.zeros((r + 1, LANES), dtype), np.zeros(LANES, dtype), np.zeros(LANES, dtype)
     v = np.empty(4 * LANES, dtype)
     part, part_size = np.empty(LANES, dtype), np.empty(LANES, dtype)
     total, total_size, squares = np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    for row in range(p):
-        for begin in range(0, q, LANES):
-            filled = min(LANES, q - begin)
-            _clear(total, total_size)
-            for first in range(0, width, SUM_BLOCK):
-                _clear(part, part_size)
-                for j in range(first, min(first + SUM_BLOCK, width)):
-                    a, h = x_first[row, j], h_first[row, j]
-                    xs, hs = x_second[j, begin : begin + LANES], h_second[j, begin : begin + LANES]
-                    for c in range(LANES):
-                        x[c] = a + xs[c]
-                    k, w = K[min(j, r)], weights[j]
-                    if is_uniform:
-                        h = h * hs[0]
-                        _add_uniform(x, mix[0] * h + mix[1], mix[2] * h, w, kind, k, part, part_size)
-                    else:
-                        for c in range(LANES):
-                            kh[c] = h * hs[c]
-                        _add(x, kh, mix, w, kind, k, part, part_size)
-                _gather(total, part, total_size, part_size)
-            _solve(K, T, inverse, v, squares)
-            mean[row, begin : begin + filled] = total[:filled]
-            size[row, begin : begin + filled] = total_size[:filled]
-            norm[row, begin : begin + filled] = squares[:filled]
+    for begin in range(0, count, LANES):  # a tile may begin and end within a row, and have several
+        filled = min(LANES, count - begin)
+        top, bottom = begin // q, (begin + filled - 1) // q + 1
+        _clear(total, total_size)
+        for first in range(0, width, SUM_BLOCK):
+            _clear(part, part_size)
+            for j in range(first, min(first + SUM_BLOCK, width)):
+                is_same = is_uniform
+                for row in range(top, bottom):
+                    start, end = max(row * q - begin, 0), min((row + 1) * q - begin, filled)
+                    own, a = x[start:end], x_first[row, j]
+                    others = x_second[j, begin + start - row * q : begin + end - row * q]
+                    for c in range(len(own)):
+                        own[c] = a + others[c]
+                    is_same = is_same and h_first[row, j] == h_first[top, j]
+                k, w = K[min(j, r)], weights[j]
+                if is_same:
+                    h = h_first[top, j] * h_second[j, 0]
+                    _add_uniform(x, mix[0] * h + mix[1], mix[2] * h, w, kind, k, part, part_size)
+                else:
+                    for row in range(top, bottom):
+                        start, end = max(row * q - begin, 0), min((row + 1) * q - begin, filled)
+                        own, a = kh[start:end], h_first[row, j]
+                        others = h_second[j, begin + start - row * q : begin + end - row * q]
+                        for c in range(len(own)):
+                            own[c] = a * others[c]
+                    _add(x, kh, mix, w, kind, k, part, part_size)
+            _gather(total, part, total_size, part_size)
+        _solve(K, T, inverse, v, squares)
+        mean[begin : begin + filled] = total[:filled]
+        size[begin : begin + filled] = total_size[:filled]
+        norm[begin : begin + filled] = squares[:filled]
 
 
 def term_roundings(r: int) -> int:
@@ -301,13 +309,10 @@ def grouped(z: Tensor, codes: Tensor, ends: Tensor, tables: Tables) -> Sums:
 
 def strips(x_first: Tensor, h_first: Tensor, x_second: Tensor, h_second: Tensor, tables: Tables) -> Sums:
     """Evaluate all pairs of first and second halves; as `gpbop.kernels.fused.strips`."""
-    sums = _empty((len(x_first), x_second.shape[1]))
+    mean, size, norm = _empty((len(x_first) * x_second.shape[1],))
     is_uniform = bool((h_second == h_second[:, :1]).all())
-    spare = -x_second.shape[1] % LANES  # whole tiles are read
-    x_second, h_second = (functional.pad(half, (0, spare), value=1.0) for half in (x_second, h_second))
     halves = _arrays(x_first, h_first, x_second, h_second)
-    _strips(*halves, is_uniform, *_arrays(*_padded(tables)), PROFILES[tables.smoothness], *_arrays(*sums))
-    mean, size, norm = (part.flatten() for part in sums)
+    _strips(*halves, is_uniform, *_arrays(*_padded(tables)), PROFILES[tables.smoothness], *_arrays(mean, size, norm))
     return _wanted(mean, size, norm, tables)
 
 

@@ -181,7 +181,7 @@ def sides_of(bounds: Bounds, criterion: Criterion) -> list[Tensor]:
 
 def strides_within(X: Tensor, axes: Axes, powers: Powers, most: float, beside: Power | None = None) -> tuple[int, ...]:
     """Choose strides along the axes of halves: wide ones, with P at most `most`, along with that of other axes."""
-    strides, power = [1 for _ in axes], [Power() for _ in axes]
+    strides, power, total = [1 for _ in axes], [Power() for _ in axes], beside or Power()
     along = {
         axis: powers.along(levels, column)
         for axis, (levels, column) in enumerate(levels_of(X, axes))
@@ -192,10 +192,11 @@ def strides_within(X: Tensor, axes: Axes, powers: Powers, most: float, beside: P
         # Doubling the width of the cells of any axis spares the same share of nodes: the one that adds least to P.
         tried = {axis: along[axis](2 * strides[axis]) for axis in open_}
         axis = min(open_, key=lambda axis: tried[axis].sums[0] - power[axis].sums[0])
-        others = sum((part for other, part in enumerate(power) if other != axis), beside or Power())
-        if (others + tried[axis]).bound > most:
+        wider = total - power[axis] + tried[axis]
+        if wider.bound > most:
             open_.remove(axis)
             continue
+        total = wider
         strides[axis], power[axis] = 2 * strides[axis], tried[axis]
         if strides[axis] >= axes[axis][0] - 1:
             open_.remove(axis)

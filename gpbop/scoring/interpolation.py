@@ -52,13 +52,16 @@ class Power:
     def __add__(self, other: "Power") -> "Power":
         return Power(tuple(one + another for one, another in zip(self.sums, other.sums, strict=True)))
 
+    def __sub__(self, other: "Power") -> "Power":
+        return Power(tuple(one - another for one, another in zip(self.sums, other.sums, strict=True)))
+
     @cached_property
     def bound(self) -> float:
         """The bound P."""
         one_by_one, squares, b, bb, a, aa, aaa = self.sums
         pairs, triples = 0.5 * max(b * b - bb, 0.0), max(a**3 - 3.0 * a * aa + 2.0 * aaa, 0.0) / 6.0
         together = squares + min(pairs, 0.5 * pairs + 2.0 * triples)
-        return (1.0 + 1e-9) * min(one_by_one, math.sqrt(together))
+        return (1.0 + 1e-9) * min(one_by_one, math.sqrt(max(together, 0.0)))
 
 
 class Powers:
