@@ -100,9 +100,10 @@ class Cascade:
     def process(self, work: Block | Strip, pool: Pool | Sieve, workspace: Workspace) -> None:
         """Pass one block through all stages; what is left is in the pool, or waits until `finish`."""
         counts, first = Counts.of(len(self._counts.entered)), Counts.of(1)
-        left: list[Held] = []
+        left, scattered = list[Held](), 0
         with torch.no_grad():
             for part in self._parts(self._here(work), pool, counts):
+                scattered += len(part) if isinstance(part, Block) else 0
                 narrowed, held = self._narrowed(part, pool, counts)
                 if held is not None:
                     left.append(held)
@@ -116,7 +117,7 @@ class Cascade:
             # Else all at once, and last: a block that is begun again, for want of memory, is here once.
             self._later.add(Held.joined(left) if left else None, first, pool, workspace)
         with self._lock:
-            self.candidates += len(work)
+            self.candidates, self._scattered = self.candidates + len(work), self._scattered + scattered
             self._counts.add(counts)
             self._reconsider()
 
@@ -189,7 +190,6 @@ class Cascade:
         with self._lock:
             if isinstance(work, Block):
                 self._early.see(self._scattered, work.X)
-                self._scattered += len(work)
             trial, whole = self._trials[type(work)], work
             path = trial.chosen(work, pool.threshold)
         shares, held = list[float](), None

@@ -23,8 +23,8 @@ from gpbop.scoring.sources.blocks import Block, Strip
 
 # Pivots of the stages that read no other training points.
 FEW = (48, 96, 192)
-# Stages of neighbourhoods: candidates that must have come before, and what one costs beside what is computed of it, in
-# multiplications, and what it costs that tiles are not full. CPU: as measured.
+# Stages of neighbourhoods: scattered candidates that must have come before, and what one costs beside what is computed
+# of it, in multiplications, and what it costs that tiles are not full. CPU: as measured.
 LOCAL_FROM = 32_000
 # Candidates from which neighbourhoods are made, at least.
 LEAST_KNOWN = 256
@@ -135,7 +135,7 @@ class EarlyStages:
         self._expected = X if self._expected is None else self._expected
 
     def see(self, candidates: int, X: Tensor) -> None:
-        """Take note of how many candidates have come, and of the next ones, `m x d`."""
+        """Take note of how many scattered candidates have come, and of the next ones, `m x d`."""
         if self._known is None and candidates >= LOCAL_FROM:
             known = [some for some in (self._expected, X) if some is not None and len(some) >= LEAST_KNOWN]
             self._known = spread(known[0], CENTRES * (1 + PROBES)) if known else None

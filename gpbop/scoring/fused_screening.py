@@ -6,8 +6,9 @@ Notation:
     rho     |z - z'|, reach = |z| + R its largest value for a candidate, t = rho / log2 e
     S       number of code columns
 
-The inputs: z and z' are computed in float64 and rounded to the working precision, so rho moves by at most I v reach,
-where I is 1 for float32 and 3 for float64. The arithmetic: each difference, square and sum of F terms, and the square
+The inputs: z and z' are computed in float64 and rounded to the working precision, so rho moves by at most I v reach: in
+float32 I is 1. In float64 it is 6, 2 for centring and the product, and as c / lengthscale is off for both alike, 4 more
+for c, the exponential and their product. The arithmetic: each difference, square and sum of F terms, and the square
 root (approximate on the GPU, to 4 v), move rho by at most a share (3 + (F + 6) / 2) v of itself. (In strips both halves
 are computed in float64, and x is their sum: two roundings.) With d = those two together, at most (I + 3 + (F + 6) / 2)
 v reach, no k_x moves by more than a share of d / log2 e for a Matern profile (|dk / dt| <= k), and of 2 ln 2 rho d for
@@ -47,7 +48,7 @@ from gpbop.surrogate.factor import Factor
 
 # With a few to spare for the GPU, where 2^-u and the root are approximate, see `gpbop.kernels.fused_cuda`.
 ROUNDINGS = 24
-INPUTS = {torch.float32: 1.0, torch.float64: 3.0}
+INPUTS = {torch.float32: 1.0, torch.float64: 6.0}
 AT_SHARE: dict[Smoothness, float] = {"matern52": 0.61, "matern32": 0.55, "rbf": 0.74}
 AT_STEPS: dict[Smoothness, float] = {"matern52": 0.20, "matern32": 0.26, "rbf": 0.72}
 SMALLEST = {torch.float32: 2.0**-112, torch.float64: 2.0**-1004}

@@ -81,8 +81,8 @@ def queue_bytes(factor: Factor, k: int) -> int:
     """Return an upper bound of the memory that a batch of `k` takes beside what scoring does, in bytes.
 
     A sieve holds up to twice what it keeps, and once more while these are joined, and again while they are sorted. Then
-    there is what it kept, once more while that is bounded or sorted, and what is computed of candidates: less. Points
-    nearby take 8 c r^2 bytes, twice while they are made, and the factor that knows the believed points 8 (n + k)^2.
+    there is what it kept, once more while that is bounded, and what is computed of candidates: less. Points nearby take
+    8 c r^2 bytes, twice while they are made, and the factor that knows the believed points 8 (n + k)^2.
     """
     n, kind = len(factor.L), factor.L.device.type
     nearby = 16 * (CENTRES * queue_points(n) ** 2 + (n + k) ** 2) if kind == "cpu" else 0

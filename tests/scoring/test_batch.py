@@ -197,8 +197,11 @@ def test_any_batch_is_greedy(data: st.DataObject) -> None:
         seed=data.draw(st.integers(0, 10**6)),
     )
     X, name = points(40, data.draw(st.integers(0, 10**6))), data.draw(st.sampled_from(["ei", "ucb", "max_variance"]))
-    with mock.patch.multiple(
-        batch, QUEUE_SHARE=1, SHARE_BY_VARIANCE=1, LEAST_QUEUE=data.draw(st.sampled_from([1, 4, 100]))
+    with (
+        mock.patch.multiple(
+            batch, QUEUE_SHARE=1, SHARE_BY_VARIANCE=1, LEAST_QUEUE=data.draw(st.sampled_from([1, 4, 100]))
+        ),
+        mock.patch.multiple(queue, FIRST=data.draw(st.sampled_from([2, 64])), HEAD=data.draw(st.sampled_from([1, 7]))),
     ):
         source = InMemory(SPACE, X.repeat(2, 1))
         top = score(gp, source, acquisition=name, k=6, batch=True, threads=1, skip_observed=False)

@@ -72,12 +72,13 @@ def test_updated_variances_stay_within_their_error(noise: float) -> None:
     assert bool(((found - alone).abs() <= own._rounding.between(found)).all())
 
 
+@pytest.mark.parametrize("head", [1, 3, 8192])
 @pytest.mark.parametrize("name", BELIEVED)
-def test_a_lazy_queue_is_an_eager_one(name: str) -> None:
+def test_a_lazy_queue_is_an_eager_one(name: str, head: int) -> None:
     """Candidates that are looked at late, or again after a while, have what those have that always were up to date."""
     gp, X = process(SPACE, 30), points(150)
     lazy, eager = queue_of(gp, name, X), queue_of(gp, name, X)
-    with mock.patch.object(queue, "FIRST", 3):
+    with mock.patch.multiple(queue, FIRST=3, HEAD=head):
         for _ in range(20):
             eager._refreshed(torch.arange(len(X)))
             place, value = lazy.best()

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from gpbop import Categorical, Float, GaussianProcess, Integer, Space
 from gpbop.acquisition import Question
-from gpbop.scoring import score, scouting, screens
+from gpbop.scoring import descent, score, scouting, screens
 from gpbop.scoring.criteria import MOMENT_CRITERIA
+from gpbop.scoring.early import EarlyStages
 from gpbop.scoring.search import Search
 from gpbop.scoring.sources import Grid, SourceError, grid
 from gpbop.scoring.sources.blocks import Block, Strip
@@ -130,6 +131,25 @@ def test_the_best_of_any_grid(data: st.DataObject) -> None:
         with all_stages(data.draw(st.integers(1, 2**15 - 1)), data.draw(st.sampled_from([1, 1000]))):
             again = score(gp, Grid(space), acquisition=name, k=k, skip_observed=False, threads=1)
     assert top.indices == again.indices == order[:k]
+
+
+def test_what_cells_rule_out_is_not_among_the_candidates_that_neighbourhoods_are_made_for() -> None:
+    pytest.importorskip("numba", reason="Numba is not installed")
+    space = Space({name: Float(0.0, 1.0, step=1 / 16) for name in "abc"})
+    gp, see, seen = process(space, 60, lengthscale=1.0), EarlyStages.see, list[tuple[int, int]]()
+
+    def noted(self: EarlyStages, candidates: int, some: Tensor) -> None:
+        seen.append((candidates, len(some)))
+        see(self, candidates, some)
+
+    sizes = mock.patch.multiple(descent, LEAST_COVARIANCES=1, LEAST_FIRSTS=1)
+    with small_strips(17, 289), sizes, mock.patch.object(EarlyStages, "see", noted):
+        top = score(gp, Grid(space), acquisition="ucb", k=3, skip_observed=False, threads=1, block_rows=2000)
+    settled = {stage.name: stage.settled for stage in top.certificate.stages}
+    assert settled["cells"] > 1000
+    assert len(seen) > 1
+    assert all(count <= sum(size for _, size in seen[:number]) for number, (count, _) in enumerate(seen))
+    assert seen[-1][0] > 0
 
 
 def search(name: str, source: Any = None, **options: Any) -> Search:
