@@ -12,15 +12,16 @@ Notation:
 The triangle inequality gives P <= sum_i P_i, one parameter after another. But these residuals have little to do with
 each other. For one scale the variance of f - I f is
 
-    1 - 2 prod_i (1 - a_i) + prod_i (1 - b_i)
-        <= sum_i (2 a_i - b_i) + sum_i<j (b_i b_j - 2 a_i a_j) + 2 sum_i<j<k a_i a_j a_k
+    1 - 2 prod_i (1 - a_i) + prod_i (1 - b_i) <= sum_i (2 a_i - b_i) + 1/2 sum_i<j b_i b_j
 
-by Bonferroni's inequalities, and b_i b_j <= 4 a_i a_j; so, in the mean over the scales, by Cauchy-Schwarz and Hoelder,
+By induction: with the products A and B of those before and the sum S of their b, parameter i adds 2 a_i A - b_i B on
+the left. On the right it adds 2 a_i - b_i + b_i S / 2, which is at least b_i (B - A + S / 2) more, as 2 a_i >= b_i; and
+A - B <= prod (1 - b / 2) - prod (1 - b) <= S / 2. So, in the mean over the scales, by Cauchy-Schwarz,
 
-    P^2 <= sum_i P_i^2 + 1/2 sum_i<j B_i B_j + 2 sum_i<j<k A_i A_j A_k,    B_i^2 = E b_i^2,  A_i^3 = E a_i^3
+    P^2 <= sum_i P_i^2 + 1/2 sum_i<j B_i B_j,    B_i^2 = E b_i^2
 
-or the same without A and with B_i B_j in full: of d parameters alike, in narrow cells, sqrt((d + 2) / 3d) of the sum.
-E (1 - g)^q takes profiles alone, since E g^q is the profile at sqrt(q) times the distance; and a_i^3 is convex in g.
+Of d parameters alike, in narrow cells, that is sqrt((d + 2) / 3d) of the sum. E (1 - g)^2 takes profiles alone, since
+g^2 at some distance is g at sqrt(2) times that.
 """
 
 import math
@@ -35,7 +36,7 @@ from gpbop.kernels.continuous import Smoothness
 from gpbop.kernels.fused import SCALES, profile
 from gpbop.surrogate.factor import Factor
 
-# What rounding may make of a mean of squares or cubes that is the profile at a few distances, as a share of 1.
+# What rounding may make of a mean of squares that is the profile at a few distances, as a share of 1.
 RESIDUAL_ERROR = 1e-14
 
 
@@ -44,10 +45,10 @@ class Power:
     """What bounds P along some parameters; it adds up over parameters.
 
     Attributes:
-        sums: Those of P_i, P_i^2, B_i, B_i^2, A_i, A_i^2 and A_i^3, in the units of their variance.
+        sums: Those of P_i, P_i^2, B_i and B_i^2, in standardised units.
     """
 
-    sums: tuple[float, ...] = (0.0,) * 7
+    sums: tuple[float, ...] = (0.0,) * 4
 
     def __add__(self, other: "Power") -> "Power":
         return Power(tuple(one + another for one, another in zip(self.sums, other.sums, strict=True)))
@@ -58,9 +59,8 @@ class Power:
     @cached_property
     def bound(self) -> float:
         """The bound P."""
-        one_by_one, squares, b, bb, a, aa, aaa = self.sums
-        pairs, triples = 0.5 * max(b * b - bb, 0.0), max(a**3 - 3.0 * a * aa + 2.0 * aaa, 0.0) / 6.0
-        together = squares + min(pairs, 0.5 * pairs + 2.0 * triples)
+        one_by_one, squares, b, bb = self.sums
+        together = squares + 0.25 * (b * b - bb)
         return (1.0 + 1e-9) * min(one_by_one, math.sqrt(max(together, 0.0)))
 
 
@@ -102,18 +102,15 @@ class Powers:
         low, high = u[ends[cell]], u[ends[cell + 1]]
         w, s = (high - u) / (high - low), self._scale
 
-        def k(difference: Tensor, q: int = 1) -> Tensor:
-            return profile(difference.square().mul(q), self._smoothness)
+        def k(difference: Tensor, power: int = 1) -> Tensor:
+            return profile(difference.square().mul(power), self._smoothness)
 
         own = 1.0 + w.square() + (1.0 - w).square() + 2.0 * w * (1.0 - w) * k(high - low)
         residual = own - 2.0 * w * k(u - low) - 2.0 * (1.0 - w) * k(high - u)
         squares = (1.0 - 2.0 * k(high - low) + k(high - low, 2)).clamp_min_(0.0) + RESIDUAL_ERROR
         b = float((2.0 * w * (1.0 - w) * squares.sqrt()).max()) * s**0.5
-        cubes = [1.0 - 3.0 * k(d) + 3.0 * k(d, 2) - k(d, 3) for d in (u - low, high - u)]
-        cube = float((w * cubes[0] + (1.0 - w) * cubes[1]).max().clamp_min(0.0)) + RESIDUAL_ERROR
-        a = cube ** (1 / 3) * s ** (1 / 3)
         square = s * (float(residual.max()) + RESIDUAL_ERROR)
-        return Power((math.sqrt(square), square, b, b * b, a, a * a, a**3))
+        return Power((math.sqrt(square), square, b, b * b))
 
 
 def nodes_along(size: int, stride: int) -> Sequence[int]:
