@@ -198,6 +198,14 @@ class Backend(Protocol):
     # Whether y is solved for.
     SOLVES: bool
 
+    def roundings(self, codes: int) -> int:
+        """Return R with |k computed - k| <= R u k, u half the machine epsilon, for `codes` exact factors of k_h."""
+        ...
+
+    def distance_roundings(self, features: int) -> float:
+        """Return D with |w computed - w| <= D u w, w = sqrt x; strips, which have a sum of two in its place, less."""
+        ...
+
     def term_roundings(self, r: int) -> int:
         """Return how many roundings come together, at most, in a term of a row of G k, or of L1 y."""
         ...

@@ -19,8 +19,8 @@ from gpbop.kernels.continuous import Smoothness
 from gpbop.kernels.fused import LOG2_E, Sums, Tables
 from gpbop.kernels.nearest_cpu import by_nearest as by_nearest
 
-SUM_BLOCK = 32
-SOLVES, SOLVE_BLOCK = True, 64
+SUM_BLOCK = 8
+SOLVES, SOLVE_BLOCK = True, 32
 # The length of a tuple is known when its type is: each profile is compiled for itself, which is twice as fast.
 PROFILES: dict[Smoothness, tuple[int, ...]] = {"rbf": (), "matern32": (0,), "matern52": (0, 0)}
 
@@ -64,7 +64,7 @@ def _similarities(h: Any, column: Any, kh: Any) -> None:
 @compiled
 def _add_uniform(x: Any, a: Any, b: Any, w: Any, kind: tuple[int, ...], k: Any, part: Any, size: Any) -> None:
     """Write k = a k_x + b of all lanes, and add w k to their sums."""
-    rate, third, one = x.dtype.type(1.0 / LOG2_E), x.dtype.type(1.0 / 3.0), x.dtype.type(1.0)
+    rate, curve, one = x.dtype.type(1.0 / LOG2_E), x.dtype.type(1.0 / (3.0 * LOG2_E**2)), x.dtype.type(1.0)
     if len(kind) == 0:
         for c in range(LANES):
             k[c] = a * power(x[c]) + b
@@ -75,8 +75,7 @@ def _add_uniform(x: Any, a: Any, b: Any, w: Any, kind: tuple[int, ...], k: Any, 
     else:
         for c in range(LANES):
             u = math.sqrt(x[c])
-            t = u * rate
-            k[c] = a * (power(u) * (one + t * (one + t * third))) + b
+            k[c] = a * (power(u) * (one + u * (rate + u * curve))) + b
     if x.itemsize == 4:
         for c in range(LANES):
             term = w * k[c]
@@ -90,7 +89,7 @@ def _add_uniform(x: Any, a: Any, b: Any, w: Any, kind: tuple[int, ...], k: Any, 
 @compiled
 def _add(x: Any, kh: Any, mix: Any, w: Any, kind: tuple[int, ...], k: Any, part: Any, size: Any) -> None:
     """Write the covariances of all lanes, each with a k_h of its own, and add w k to their sums."""
-    rate, third, one = x.dtype.type(1.0 / LOG2_E), x.dtype.type(1.0 / 3.0), x.dtype.type(1.0)
+    rate, curve, one = x.dtype.type(1.0 / LOG2_E), x.dtype.type(1.0 / (3.0 * LOG2_E**2)), x.dtype.type(1.0)
     both, only_x, only_h = mix[0], mix[1], mix[2]
     if len(kind) == 0:
         for c in range(LANES):
@@ -102,8 +101,7 @@ def _add(x: Any, kh: Any, mix: Any, w: Any, kind: tuple[int, ...], k: Any, part:
     else:
         for c in range(LANES):
             u = math.sqrt(x[c])
-            t = u * rate
-            k[c] = (both * kh[c] + only_x) * (power(u) * (one + t * (one + t * third))) + only_h * kh[c]
+            k[c] = (both * kh[c] + only_x) * (power(u) * (one + u * (rate + u * curve))) + only_h * kh[c]
     if x.itemsize == 4:
         for c in range(LANES):
             term = w * k[c]
@@ -284,6 +282,41 @@ def _strips(
         mean[begin : begin + filled] = total[:filled]
         size[begin : begin + filled] = total_size[:filled]
         norm[begin : begin + filled] = squares[:filled]
+
+
+def roundings(codes: int) -> int:
+    """Return R with |k computed - k| <= R u k + underflow, where k is exact for the computed distance.
+
+    In units of u, half the machine epsilon, where a sum of terms >= 0 has the larger of their errors and one more, and
+    no multiply-add is taken to be fused:
+
+        2^-u                       4    see `gpbop.kernels.compiled`
+        polynomial                 5    two rounded constants, then two products and two sums
+        k_x, their product        10
+        k_h                    c - 1    products of exact factors
+        mix_0 k_h + mix_1      c + 2    mix_0 rounded to the dtype, product, sum
+        ... k_x               c + 13
+        ... + mix_2 k_h       c + 14
+
+    and one more for all products of errors.
+
+    Args:
+        codes: Number c of factors of k_h: the code columns of `scattered`, 2 for `strips`; one where there are none.
+    """
+    return 14 + max(codes, 1) + 1
+
+
+def distance_roundings(features: int) -> float:
+    """Return D with |w computed - w| <= D u w, where w = sqrt x and x is exact for the inputs.
+
+    x: 2 for the difference, which is squared, 1 for the square, up to 3 for the sum of four of them, and 1 for each
+    group but one of those that are added up; 1 in all in `strips`. Half of that stays under the root, which has 1.
+
+    Args:
+        features: Number of numeric features of `scattered`, 0 for `strips`.
+    """
+    groups = features // 4 + features % 4 // 2 + features % 2
+    return 1.0 + 0.5 * (5 + groups)
 
 
 def term_roundings(r: int) -> int:

@@ -117,7 +117,7 @@ def term_roundings(r: int) -> int:
     return r + 8
 
 
-def distance_roundings(features: int) -> int:
+def distance_roundings(features: int) -> float:
     """Return D with |w computed - w| <= D u w, where w = sqrt x and x is exact for the inputs.
 
     x: 2 for the difference, which is squared, 1 for the square, features - 1 for the sums; 1 in all in `strips`. Half

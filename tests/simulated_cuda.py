@@ -164,6 +164,8 @@ def _kernels() -> ModuleType:
     module = ModuleType("gpbop.kernels.fused_cuda")
     module.SUM_BLOCK, module.SOLVES = 128, False  # type: ignore[attr-defined]
     module.term_roundings = lambda r: r + 8  # type: ignore[attr-defined]
+    module.roundings = lambda codes: 17 + codes  # type: ignore[attr-defined]
+    module.distance_roundings = lambda features: 6 + features // 2  # type: ignore[attr-defined]
 
     def on_device(evaluate: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any) -> Any:

@@ -4,23 +4,24 @@ Notation:
     v       unit roundoff of the working precision, float32 or float64
     z       c / lengthscale times the centred numeric features; R the largest norm among the training points
     rho     |z - z'|, reach = |z| + R its largest value for a candidate, t = rho / log2 e
-    S       number of code columns
+    C       number of code columns
+    R, D    roundings of a covariance and of a distance, as the implementation states them
 
 The inputs: z and z' are computed in float64 and rounded to the working precision, so rho moves by at most I v reach: in
 float32 I is 1. In float64 it is 6, 2 for centring and the product, and as c / lengthscale is off for both alike, 4 more
-for c, the exponential and their product. The arithmetic: each difference, square and sum of F terms, and the square
-root (approximate on the GPU, to 4 v), move rho by at most a share (3 + (F + 6) / 2) v of itself. (In strips both halves
-are computed in float64, and x is their sum: two roundings.) With d = those two together, at most (I + 3 + (F + 6) / 2)
-v reach, no k_x moves by more than a share of d / log2 e for a Matern profile (|dk / dt| <= k), and of 2 ln 2 rho d for
-rbf (k = 2^-rho^2). y needs the error as a share of 1, not of k_x: at most AT_SHARE of the share by which rho moves, and
-AT_STEPS of the steps by which it does: the maxima of |rho dk / drho| and of |dk / drho|.
+for c, the exponential and their product. The arithmetic moves rho by at most a share D v of itself. (In strips both
+halves are computed in float64, with F + 6 roundings, and x is their sum: three roundings of x in float32.) With d =
+those two together, at most (I + D) v reach, no k_x moves by more than a share of d / log2 e for a Matern profile (|dk /
+dt| <= k), and of 2 ln 2 rho d for rbf (k = 2^-rho^2). As a share of 1 it moves by at most AT_SHARE of the share by
+which rho moves, and AT_STEPS of the steps by which it does: the maxima of |rho dk / drho| and of |dk / drho|.
 
-The profile's own roundings: 2^-u is good to 4 v, the sum 1 + t (1 + t / 3) to 6 v, the product to v. The
-mixture: factors of k_h are rounded once and multiplied, 2 S v, and mixed with k_x in 6 v, all terms positive: ROUNDINGS
-+ 2 S together. The factors e^-q themselves come from float64 exponents, so they are off by a few times q 2^-53.
+All else that is rounded moves a covariance by R v of itself, and the factors of k_h are rounded once, or products of C
+of them. They come from float64 exponents, so they are off by a few times q 2^-53.
 
 Sums: a block of the mean to SUM_BLOCK + 2 roundings (alpha is rounded too), the blocks in float64. Those of a row of G
 k, or of L1 y, are for the implementation to say, that of G or L1 itself included.
+
+Both shares of k_x bound what a mean is off by: that of each k_j by sum |k_j alpha_j|, and that of 1 by s sum |alpha_j|.
 
 2^-u is not computed beyond u = 126 (float32; 112 on the GPU) or 1020 (1004): a larger u leaves at most SMALLEST (1 +
 t)^2 in the place of less.
@@ -40,14 +41,14 @@ from gpbop.kernels.fused import LOG2_E, SCALES, Backend, Sums, Tables
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.partial import PartialMean
 from gpbop.scoring.pivoting import Projection
-from gpbop.scoring.rounding import SAFETY, UNIT, DenseRounding, gamma
+from gpbop.scoring.rounding import UNIT, DenseRounding, gamma
 from gpbop.scoring.rows import TensorOrFloat
 from gpbop.scoring.screening import ALONE, Bounds, Screen, stage_name
 from gpbop.scoring.sources.blocks import MOST_TABLE, Strip
 from gpbop.surrogate.factor import Factor
 
-# With a few to spare for the GPU, where 2^-u and the root are approximate, see `gpbop.kernels.fused_cuda`.
-ROUNDINGS = 24
+# What is left out of sums of errors, where all together are less than LARGEST_ERROR: their products.
+PRODUCTS, LARGEST_ERROR = 1.1, 0.05
 INPUTS = {torch.float32: 1.0, torch.float64: 6.0}
 AT_SHARE: dict[Smoothness, float] = {"matern52": 0.61, "matern32": 0.55, "rbf": 0.74}
 AT_STEPS: dict[Smoothness, float] = {"matern52": 0.20, "matern32": 0.26, "rbf": 0.72}
@@ -231,30 +232,31 @@ class FusedScreen(Screen):
             partial: What the mean leaves out, for each unit of the standard deviation.
         """
         v, n, r = UNIT[self.dtype], self._tables.width, self.r
-        t = reach / LOG2_E
-        F = self._train.shape[1]
-        smoothness, share = self._form.smoothness, 3.0 + 0.5 * (F + 6)
-        steps = INPUTS[self.dtype]
-        moved = (steps + share) * v * (2.0 * reach * reach if smoothness == "rbf" else t)
-        moved_at_most = v * (AT_SHARE[smoothness] * share + AT_STEPS[smoothness] * steps * reach)
-        own = (ROUNDINGS + 2.0 * len(self._columns)) * v + self._similarity_error
-        error = SAFETY * moved + own
-        if not (error < 0.1 and 1.0 / LARGEST_SCALE[self.dtype] < self.scale < LARGEST_SCALE[self.dtype]):
+        t, F, codes = reach / LOG2_E, self._train.shape[1], max(len(self._columns), 2)
+        smoothness, steps, share = self._form.smoothness, INPUTS[self.dtype], self._backend.distance_roundings(F)
+        if self.dtype == torch.float64:
+            share = max(share, 0.5 * F + 6.0)
+        moved = PRODUCTS * (steps + share) * v * (2.0 * reach * reach if smoothness == "rbf" else t)
+        moved_at_most = PRODUCTS * v * (AT_SHARE[smoothness] * share + AT_STEPS[smoothness] * steps * reach)
+        own = (self._backend.roundings(codes) + codes) * v + self._similarity_error
+        error = moved + own
+        if not (error < LARGEST_ERROR and 1.0 / LARGEST_SCALE[self.dtype] < self.scale < LARGEST_SCALE[self.dtype]):
             return self._unknown(len(sums.norm))
         least = SMALLEST[self.dtype] * (1.0 + t) ** 2
-        of_k, roundings = SAFETY * min(moved, moved_at_most) + own + least, self._backend.term_roundings(r)
+        of_k, roundings = min(moved, moved_at_most) + own + least, self._backend.term_roundings(r)
         if self._tables.is_solved:
             high = self.variance_by_solve(sums.norm, of_k, roundings)
         else:
-            of_y = of_k + SAFETY * gamma(roundings, v)
-            high = self.variance(sums.norm, sums.sway.mul_(1.0 + SAFETY * gamma(r + 4, v)), of_y)
+            of_y = of_k + PRODUCTS * gamma(roundings, v)
+            high = self.variance(sums.norm, sums.sway.mul_(1.0 + PRODUCTS * gamma(r + 4, v)), of_y)
         if not self._tables.has_mean:
             nothing = high.new_empty(len(high), 0)
             return Bounds(nothing, nothing, high)
-        order = error + SAFETY * gamma(self._backend.SUM_BLOCK + 3, v) + gamma(n + 8, UNIT[torch.float64])
-        rounding = 4.0 * UNIT[torch.float64] * float(self.constant.abs())
-        lost = (self.scale * self._size_of_alpha + n) * least
-        delta = sums.size.mul_(order * (1.0 + 2.0 * order)).add_(self.dense.mean + (lost + rounding))
+        summed = own + PRODUCTS * gamma(self._backend.SUM_BLOCK + 3, v) + gamma(n + 8, UNIT[torch.float64])
+        size, most = sums.size.mul_(1.0 + 2.0 * (moved + summed)), self.scale * self._size_of_alpha
+        delta = size.mul(moved).clamp_max_(moved_at_most * most).add_(size, alpha=summed)
+        lost, rounding = (most + n) * least, 4.0 * UNIT[torch.float64] * float(self.constant.abs())
+        delta.add_(self.dense.mean + (lost + rounding))
         if isinstance(partial, Tensor) or partial:
             delta.add_(high.sqrt().mul_(partial))
         return Bounds(sums.mean.add_(self.constant).unsqueeze(1), delta.unsqueeze(1), high)

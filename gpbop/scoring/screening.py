@@ -169,21 +169,23 @@ class Screen(ABC):
         """
         s, root, rho = self.scale, self.r**0.5, max(self.dense.rho - self._apart, 0.0)
         N = rho**-0.5 if rho > WELL_ABOVE * s else min(self.steepest, rho**-0.5 if rho else torch.inf)
-        of_row = SAFETY * gamma(roundings, UNIT[self.dtype]) * self.dense.largest**0.5
+        of_row = (1.0 + 1e-9) * gamma(roundings, UNIT[self.dtype]) * self.dense.largest**0.5
         share = N * root * of_row
         if not share < 0.5:
             high = torch.full_like(norm, s)
             return high.add_(self.dense.variance(high))
         y = (1.0 + 1e-9) * (s**0.5 + N * root * error * s) / (1.0 - share)
-        e = root * (error * s + of_row * y)
         # What is longer, or no number, was not solved for as is assumed: then nothing is known.
         norm = torch.where(norm <= y * y, norm, 0.0)
+        length = norm.sqrt()
+        e = length.mul(root * of_row).add_(root * error * s)
         left = norm.mul(gamma(self.r + 4, UNIT[torch.float64]) - 1.0).add_(s).clamp_min_(0.0)
-        w = torch.full_like(left, N * y)
+        w = length.mul_(N)
         if rho:
-            m = e / rho**0.5
-            w = torch.minimum(w, left.add(m**2).sqrt_().add_(m).div_(rho**0.5))
-        high = left.add_(w, alpha=2.0 * e).add_(w.square_(), alpha=self._apart).clamp_max_(s)
+            m = e.div(rho**0.5)
+            w = torch.minimum(w, left.add(m.square()).sqrt_().add_(m).div_(rho**0.5))
+        e.mul_(w)
+        high = left.add_(e, alpha=2.0).add_(w.square_(), alpha=self._apart).clamp_max_(s)
         return high.add_(self.dense.variance(high))
 
 

@@ -52,7 +52,7 @@ def random_case(
 
 
 def assert_within_bounds(
-    name: str, found: Sums, case: Case, roundings: int, distance_roundings: int, block: int, terms: int
+    name: str, found: Sums, case: Case, roundings: int, distance_roundings: float, block: int, terms: int
 ) -> None:
     """Hold sums against the reference in float64, for the same rounded inputs, with the errors that are stated.
 

@@ -18,8 +18,8 @@ pytest.importorskip("numba", reason="Numba is not installed")
 
 FORMS = ("scattered", "strips")
 DTYPES = (torch.float32, torch.float64)
-# What `gpbop.scoring.fused_screening` states: of 2^-u in units of v; of a covariance, and two for each code column.
-POWER, ROUNDINGS = 4.0, 24
+# What `gpbop.kernels.fused_cpu` states of 2^-u, in units of v.
+POWER = 4.0
 
 
 def sized(n: int, F: int, sizes: tuple[int, ...], r: int, m: int, *rest: Any, **options: Any) -> Case:
@@ -43,11 +43,6 @@ def cases(draw: st.DrawFn, dtypes: tuple[torch.dtype, ...] = DTYPES) -> Case:
     )
 
 
-def distance_roundings(case: Case) -> int:
-    """Return the relative error of x in units of v."""
-    return case.z.shape[1] + 6
-
-
 def hold(module: Any, name: str, case: Case) -> None:
     """Hold sums of a module against the reference; sizes may be upper bounds."""
     found, exact = evaluate(module, name, case), evaluate(fused, name, case.to(torch.float64))
@@ -56,8 +51,9 @@ def hold(module: Any, name: str, case: Case) -> None:
     assert bool((found.size >= (1.0 - slack) * exact.size).all())
     most = sum(case.tables.mix) * float(case.tables.weights.abs().sum())
     assert bool((found.size <= most * (1.0 + slack)).all())
-    roundings = ROUNDINGS + 2 * (case.codes.shape[1] if name == "scattered" else 2)
-    bounds = roundings, distance_roundings(case), module.SUM_BLOCK, module.term_roundings(len(case.tables.T))
+    factors, features = (case.codes.shape[1], case.z.shape[1]) if name == "scattered" else (2, 0)
+    of_terms = module.SUM_BLOCK, module.term_roundings(len(case.tables.T))
+    bounds = module.roundings(factors), module.distance_roundings(features), *of_terms
     assert_within_bounds(name, found._replace(size=exact.size), case, *bounds)
 
 
@@ -89,10 +85,9 @@ class Fixed:
     """Sums that do not follow their arguments."""
 
     sums: Sums
-    SUM_BLOCK: int = 32
 
-    def term_roundings(self, _: int) -> int:
-        return 20
+    def __getattr__(self, name: str) -> Any:
+        return getattr(backend("cpu"), name)
 
     def scattered(self, *_: Any) -> Sums:
         return self.sums

@@ -111,7 +111,7 @@ def test_errors_are_within_what_the_proof_allows(gp: GaussianProcess, seed: int,
 
 
 def shares(screen: FusedScreen, factor: Factor, X: Tensor) -> tuple[float, float]:
-    """Return the largest errors of the mean and of |y|^2, as shares of their bounds."""
+    """Return the largest errors of the mean, and of |y|^2 from above, as shares of their bounds."""
     seen: dict[str, Tensor] = {}
     variance = screen.variance_by_solve
 
@@ -133,7 +133,7 @@ def shares(screen: FusedScreen, factor: Factor, X: Tensor) -> tuple[float, float
     # What is promised beside the computed variance, less what is promised for the dense arithmetic.
     allowed = seen["high"].numpy() - screen.scale + computed
     is_open = seen["high"].numpy() < screen.scale
-    off = numpy.maximum(numpy.abs(computed - norm) - 1e-16 * screen.scale, 0.0)
+    off = numpy.maximum(computed - norm - 1e-16 * screen.scale, 0.0)  # less would only raise a variance
     errors = numpy.abs(bounds.mean[:, 0].numpy() - mean) / delta, numpy.where(is_open, off / allowed, 0.0)
     return float(errors[0].max()), float(errors[1].max())
 
@@ -151,21 +151,17 @@ def test_bounds_are_not_much_larger_than_errors(smoothness: Any, dtype: torch.dt
     mean, norm = (max(share) for share in zip(*found, strict=True))
     least = 0.01 if dtype == torch.float32 else 0.003
     assert least < mean < 1.0
-    assert 0.3 * least < norm < 1.0
+    assert 0.25 * least < norm < 1.0
 
 
 class _Off:
     """The fast implementation, with an error in what it returns."""
 
-    SUM_BLOCK, SOLVES = 32, True
-
     def __init__(self, share: float) -> None:
         self._share = share
 
-    def term_roundings(self, r: int) -> int:
-        fast = backend("cpu")
-        assert fast is not None
-        return fast.term_roundings(r)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(backend("cpu"), name)
 
     def scattered(self, z: Tensor, codes: Tensor, tables: Tables) -> Sums:
         fast = backend("cpu")
