@@ -24,7 +24,7 @@ from gpbop.scoring.memory import BLOCK_ROWS, STRIP_PART, WAITING_BYTES, is_out_o
 from gpbop.scoring.partial import squared_norm
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.queue import Queue
-from gpbop.scoring.refining import Refinement, levels, queue_levels
+from gpbop.scoring.refining import Level, Refinement, levels, queue_levels
 from gpbop.scoring.rounding import UNIT
 from gpbop.scoring.screening import Bounds
 from gpbop.scoring.screens import screen_of
@@ -40,6 +40,8 @@ PIVOTS_WITHOUT_MEAN = (256, 512)
 FIRST_SHARE = 4
 # Pivots of the stages of a queue; it has the values themselves as the last one.
 QUEUE_PIVOTS_WITH_MEAN, QUEUE_PIVOTS_WITHOUT_MEAN = (192, 448), (384, 768)
+# Candidates, for each training point, from which it is worth telling which points matter by their weights.
+WORTH_WEIGHTS = 256
 # Candidates after which the first stage is judged, and the share of all that it may leave in float32.
 JUDGED, MOST_LEFT = 30_000, 0.1
 # Bound of the error of the mean, in standardised units, above which float32 settles too little; the roundings that come
@@ -54,9 +56,10 @@ class Cascade:
     Args:
         criterion: The acquisition function, on the device where the work is done.
         keep: Which candidates count; None: all.
+        extent: How many will come, at most; None: that is not known.
     """
 
-    def __init__(self, criterion: Criterion, keep: Keep | None = None) -> None:
+    def __init__(self, criterion: Criterion, keep: Keep | None = None, extent: int | None = None) -> None:
         self.criterion, self._keep = criterion, keep
         factor = criterion.factor
         self.device = factor.L.device
@@ -73,8 +76,7 @@ class Cascade:
         self.first = screen_of(criterion, self._projection, first, dtype, True)
         self._judge = Judge(criterion)
         self._later = LaterStages(self._judge, self.first, self._projection, later)
-        is_sieved = bool(criterion.believes and self._queue_levels)
-        self._early = EarlyStages(criterion, self._projection, self.first, self._queue_levels[0] if is_sieved else None)
+        self._early = EarlyStages(criterion, self._projection, self.first, self._next_level(extent))
         # Strips and scattered candidates, which may be what cells leave of strips, take different paths.
         self._trials = {kind: StageTrial(self._judge, self._early) for kind in (Strip, Block)}
         square = squared_norm(factor, criterion.dense.rho) if criterion.needs_mean else 0.0
@@ -84,6 +86,19 @@ class Cascade:
         # Cells and early stages.
         self._counts = Counts.of(1 + len(self._early))
         self._lock = Lock()
+
+    def _next_level(self, extent: int | None) -> Level | None:
+        """Return what may come after early stages in the place of the first one: by variance alone, points nearby.
+
+        The last of those stages is as good as the first one then, by points that are chosen by their weights: that is
+        worth it for a queue, and for many candidates.
+        """
+        if self.criterion.needs_mean:
+            return None
+        if self.criterion.believes:
+            return next(iter(self._queue_levels), None)
+        is_worth_it = extent is None or extent >= WORTH_WEIGHTS * len(self.criterion.factor.L)
+        return next((level for level in self._later.levels[:1] if level.is_local and is_worth_it), None)
 
     @property
     def takes_strips(self) -> bool:
@@ -112,10 +127,10 @@ class Cascade:
                     first.count(0, len(narrowed), len(left[-1]))
                 # Where a strip leaves so many that they cannot stay, they may be here twice if it is begun again.
                 if sum(held.bytes for held in left) > WAITING_BYTES[self.device.type]:
-                    self._later.add(Held.joined(left), first, pool, workspace)
+                    self._later.add(Held.joined(left), 0, first, pool, workspace)
                     left, first = [], Counts.of(1)
             # Else all at once, and last: a block that is begun again, for want of memory, is here once.
-            self._later.add(Held.joined(left) if left else None, first, pool, workspace)
+            self._later.add(Held.joined(left) if left else None, len(work), first, pool, workspace)
         with self._lock:
             self.candidates, self._scattered = self.candidates + len(work), self._scattered + scattered
             self._counts.add(counts)
@@ -145,7 +160,8 @@ class Cascade:
 
     def _reconsider(self) -> None:
         """Go over to float64 where the first stage leaves so much in float32 that the later ones take longer."""
-        left = self._later.counts.entered[0] - self._later.counts.settled[0]
+        counts = self._later.counts
+        left = counts.entered[0] - counts.settled[0] - counts.settled[1]
         if self.first.dtype == torch.float32 and self.candidates >= JUDGED and left > MOST_LEFT * self.candidates:
             try:
                 self.first = screen_of(self.criterion, self._projection, self.first.r, torch.float64, True)

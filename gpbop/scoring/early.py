@@ -14,7 +14,16 @@ from gpbop.kernels.fused import backend
 from gpbop.kernels.profiles import Workspace
 from gpbop.scoring.criteria import Criterion
 from gpbop.scoring.fused_screening import FusedScreen
-from gpbop.scoring.local import CENTRES, EARLY, PROBES, LocalScreen, Neighbourhoods, is_local_known, spread
+from gpbop.scoring.local import (
+    CENTRES,
+    EARLY,
+    EARLY_BY_WEIGHT,
+    PROBES,
+    LocalScreen,
+    Neighbourhoods,
+    is_local_known,
+    spread,
+)
 from gpbop.scoring.partial import Means, Pivots
 from gpbop.scoring.pivoting import Projection
 from gpbop.scoring.refining import Level
@@ -29,6 +38,8 @@ LOCAL_FROM = 32_000
 # Candidates from which neighbourhoods are made, at least.
 LEAST_KNOWN = 256
 ASSIGNED, TILED = 9000.0, 1.4
+# Of how many neighbourhoods one is tried.
+ONE_OF = 4
 # How often a candidate of a queue is bounded, with all that is done for those that stay; CPU: as measured.
 QUEUED = 3.0
 # What a covariance costs beside a multiplication, and float64 beside float32: chosen by benchmarks/fused_rows.py.
@@ -84,10 +95,15 @@ class EarlyStages:
     def __len__(self) -> int:
         return len(self._kinds)
 
+    @cached_property
+    def _costs(self) -> list[float]:
+        return [self._cost(kind) for kind in self._kinds]
+
     @property
     def costs(self) -> list[float]:
         """What a candidate costs in each of them, in units of the first stage."""
-        return [self._cost(kind) / self._whole for kind in self._kinds]
+        whole = self._whole  # another one may take the place of the first
+        return [cost / whole for cost in self._costs]
 
     @property
     def after(self) -> float | None:
@@ -110,7 +126,8 @@ class EarlyStages:
         dtypes = (torch.float32, torch.float64)
         kinds = [_Kind(r, True, dtype) for r in FEW if r < len(self._projection) for dtype in dtypes]
         known = self._criterion.factor, self._criterion.dense
-        kinds += [_Kind(r, True, dtype, True) for r in EARLY if is_local_known(*known, 2 * r) for dtype in dtypes]
+        nearby = EARLY_BY_WEIGHT if self._next else EARLY
+        kinds += [_Kind(r, True, dtype, True) for r in nearby if is_local_known(*known, 2 * r) for dtype in dtypes]
         # The first one itself, where that goes over to float64, or may be left out.
         of_first = dtypes if self._next else dtypes[:1]
         return [*kinds, *(_Kind(self.first.r, not self._criterion.needs_mean, dtype) for dtype in of_first)]
@@ -126,6 +143,14 @@ class EarlyStages:
         """Whether a stage takes strips as they are."""
         return not self._kinds[number].is_local
 
+    def ends(self, number: int) -> bool:
+        """Whether what a stage leaves may go on without the first one.
+
+        Those with the highest bounds go on first, to raise the threshold, so no bounds may be far worse than others.
+        """
+        kind = self._kinds[number]
+        return kind.is_local or kind.r >= self.first.r or self._criterion.believes > 0
+
     def is_ready(self, number: int) -> bool:
         """Whether a stage may be built: those of neighbourhoods cost so much that many candidates must share it."""
         return not self._kinds[number].is_local or self._known is not None
@@ -139,6 +164,17 @@ class EarlyStages:
         if self._known is None and candidates >= LOCAL_FROM:
             known = [some for some in (self._expected, X) if some is not None and len(some) >= LEAST_KNOWN]
             self._known = spread(known[0], CENTRES * (1 + PROBES)) if known else None
+
+    def some(self, work: Block | Strip, count: int, seed: int) -> Block:
+        """Return about so many random candidates; those of a few neighbourhoods, as tiles of a few take no less."""
+        generator, share = torch.Generator().manual_seed(seed), 1 if self._known is None else ONE_OF
+        some = work.take(torch.randint(len(work), (share * count,), generator=generator).to(work.device))
+        if share == 1:
+            return some
+        order, ends = self._near().sorted(some.X)
+        groups = torch.randperm(len(ends), generator=generator)[: -(-len(ends) // share)]
+        sorted_by = torch.arange(len(ends)).repeat_interleave(ends.diff(prepend=ends.new_zeros(1)))
+        return some.take(order[torch.isin(sorted_by, groups)])
 
     def bounds(self, number: int, work: Block | Strip) -> tuple[Tensor | None, Bounds]:
         """Bound candidates by a stage: in their own order, None, or in the one that is returned."""

@@ -88,7 +88,7 @@ class Job:
         skips = acquisition not in WITH_REPEATS if skip_observed is None else skip_observed
         threads = (threads or torch.get_num_threads()) if gp.device.type == "cpu" else 1
         if block_rows is None:
-            block_rows = default_block_rows(gp.factor, gp.space.d, threads, free_bytes(gp.device))
+            block_rows = default_block_rows(gp.factor, gp.space.d, threads, free_bytes(gp.device), source.extent)
         return Job(acquisition, question, source, threads, block_rows, skips, devices)
 
     @cached_property

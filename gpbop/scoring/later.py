@@ -40,26 +40,28 @@ class LaterStages:
         self._judge, self._criterion, self._projection = judge, judge.criterion, projection
         # A mean in float32 is computed once more for those that are left.
         self.renews_mean = first.dtype == torch.float32 and self._criterion.needs_mean
-        self._levels = levels(judge.criterion, pivots, self.renews_mean)
-        self._screens: list[Screen | None] = [None] * len(self._levels)
+        self.levels = levels(judge.criterion, pivots, self.renews_mean)
+        self._screens: list[Screen | None] = [None] * len(self.levels)
         self._device = self._criterion.factor.L.device
-        self._arrived = [0] * len(self._levels)
+        self._arrived = [0] * len(self.levels)
         self._waiting: list[Held] = []
-        self._rounds = self._arriving = 0
+        self._rounds = self._arriving = self._seen = 0
         self._due = 0.0
-        # The first stage, these, and dense.
-        self.counts = Counts.of(len(self._levels) + 2)
+        # The first stage, waiting, these, and dense.
+        self.counts = Counts.of(len(self.levels) + 3)
         self._lock, self._building = Lock(), Lock()
 
-    def add(self, held: Held | None, first: Counts, pool: Pool | Sieve, workspace: Workspace) -> None:
-        """Take over what the stages before left of a block, and how many entered the first one."""
+    def add(self, held: Held | None, seen: int, first: Counts, pool: Pool | Sieve, workspace: Workspace) -> None:
+        """Take over what the stages before left of so many candidates, and how many of these entered the first one."""
         with self._lock:
+            self._seen += seen
             self.counts.entered[0] += first.entered[0]
             self.counts.settled[0] += first.settled[0]
             if held is not None and len(held) and isinstance(pool, Pool):
                 self._waiting.append(held)
                 self._arriving += len(held)
-            is_due = self._arriving >= WAITING[self._device.type] and self.counts.entered[0] >= self._due
+                self.counts.entered[1] += len(held)
+            is_due = self._arriving >= WAITING[self._device.type] and self._seen >= self._due
             is_full = sum(part.bytes for part in self._waiting) > WAITING_BYTES[self._device.type]
         if isinstance(pool, Pool):
             if is_full or is_due or self._rounds < IMPATIENT:
@@ -72,7 +74,7 @@ class LaterStages:
         with self._lock:
             waiting, self._waiting, self._arriving = self._waiting, [], 0
             self._rounds += 1
-            self._due = GROWTH * self.counts.entered[0]
+            self._due = GROWTH * self._seen
         if not waiting:
             return
         counts = Counts.of(len(self.counts.entered))
@@ -82,7 +84,7 @@ class LaterStages:
             held = held.take(held.upper.argsort(descending=True))
             self._halving(held.take(slice(0, first)), pool, workspace, counts)
             rest = held.take(slice(first, None)).reaching(pool.threshold)
-            counts.settled[0] += len(joined) - min(len(held), first) - len(rest)
+            counts.settled[1] += len(joined) - min(len(held), first) - len(rest)
             if everything:
                 self._halving(rest, pool, workspace, counts)
         except BaseException:  # Ctrl-C among them: they wait on, whatever blocks they are of
@@ -106,15 +108,15 @@ class LaterStages:
 
     def _finish(self, held: Held, pool: Pool, workspace: Workspace, counts: Counts) -> None:
         """Pass some candidates through all stages; nothing is added to the pool before all is done."""
-        for number, level in enumerate(self._levels):
+        for number, level in enumerate(self.levels):
             # Points nearby, which come before it then, say as much of the variance.
-            if level.has_mean and not self.renews_mean and self._levels[0].is_local:
+            if level.has_mean and not self.renews_mean and self.levels[0].is_local:
                 continue
             screen = self._screen(number, held.X) if len(held) else None
             if screen is None:
                 continue
             left = screened(held, screen, self._judge, workspace).reaching(pool.threshold)
-            counts.count(1 + number, len(held), len(left))
+            counts.count(2 + number, len(held), len(left))
             held = left
         counts.count(-1, len(held), 0)
         if not len(held):
@@ -123,7 +125,7 @@ class LaterStages:
 
     def _screen(self, number: int, X: Tensor) -> Screen | None:
         """Return a stage for some candidates; None if these are too few, or all that came do not pay to build it."""
-        level, known, n = self._levels[number], (self._criterion, self._projection), len(self._criterion.factor.L)
+        level, known, n = self.levels[number], (self._criterion, self._projection), len(self._criterion.factor.L)
         if not level.suits(len(X), self._criterion.factor):
             return None
         with self._building:
@@ -138,9 +140,9 @@ class LaterStages:
     @property
     def names(self) -> list[str]:
         """What is computed after the first stage, for the certificate."""
-        return [*(level.name for level in self._levels), "dense"]
+        return ["waiting", *(level.name for level in self.levels), "dense"]
 
     @property
     def multiplications(self) -> list[float]:
         """Number of multiplications for one candidate, of each, but for dense."""
-        return [screen.multiplications() if screen else 0.0 for screen in self._screens]
+        return [0.0, *(screen.multiplications() if screen else 0.0 for screen in self._screens)]

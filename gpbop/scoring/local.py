@@ -33,8 +33,8 @@ from gpbop.surrogate.factor import Factor
 # Neighbourhoods; with 16,384 candidates in a block each has two tiles of them. Candidates of each, on average, whose
 # predictions tell which points matter there.
 CENTRES, PROBES = 64, 8
-# Points of the early stages, and of the later ones: they leave less than far more pivots do.
-EARLY, LATER = (96,), (128, 256, 512)
+# Points of the early stages, if they are chosen by weight, and of the later ones: they leave less than far more pivots.
+EARLY, EARLY_BY_WEIGHT, LATER = (96,), (96, 192), (128, 256, 512)
 # Points of a neighbourhood for each of which one is a pivot, unless weights tell.
 PIVOT_SHARE = 4
 # Points nearby for a queue: so many times n^(2/3), and at most so many; CPU: as measured.
@@ -43,7 +43,7 @@ QUEUE_POINTS, MOST_QUEUE = 2.2, 512
 
 def local_bytes(factor: Factor) -> int:
     """Return an upper bound of the memory that all of them take, in bytes: 8 c r^2 for r points of each."""
-    return 8 * CENTRES * sum(r * r for r in (*EARLY, *EARLY, *LATER) if 2 * r < len(factor.L))
+    return 8 * CENTRES * sum(r * r for r in (*EARLY_BY_WEIGHT, *EARLY_BY_WEIGHT, *LATER) if 2 * r < len(factor.L))
 
 
 def queue_points(n: int) -> int:
@@ -106,6 +106,7 @@ class Neighbourhoods:
         by_weight: bool = False,
     ) -> None:
         self.factor, self.projection, self.dense = factor, projection, dense
+        self.grouping = cast(Grouping, backend(factor.L.device.type))
         form, theta, order = factor.form, factor.theta.unsqueeze(0), projection.order
         self._by_weight = by_weight
         self._features, features = factor.features.rows(order), form.features(spread(X, CENTRES))
@@ -133,9 +134,9 @@ class Neighbourhoods:
             parts += [math.sqrt(0.5 * LOG2_E) * (onehot @ E[0]) for onehot, E in latents]
         return torch.cat(parts, 1).float()
 
-    def sorted(self, X: Tensor, grouping: Grouping) -> tuple[Tensor, Tensor]:
+    def sorted(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Return an order of `m x d` candidates by neighbourhoods, and the ends of these in it."""
-        return grouping.by_nearest(self.embedded(self.factor.form.features(X)), self._centres)
+        return self.grouping.by_nearest(self.embedded(self.factor.form.features(X)), self._centres)
 
     def _weights(self, probes: Tensor) -> Tensor:
         """Return `c x n` sums of absolute weights of the training points in the predictions of each neighbourhood."""
@@ -190,10 +191,8 @@ class LocalScreen(FusedScreen):
 
     def __init__(self, neighbourhoods: Neighbourhoods, r: int, needs_mean: bool, dtype: torch.dtype) -> None:
         factor, projection = neighbourhoods.factor, neighbourhoods.projection
-        fused = backend(factor.L.device.type)
-        assert fused is not None, "`is_local_known` says so"
-        super().__init__(factor, projection, neighbourhoods.dense, 1, False, dtype, fused)
-        self._neighbourhoods, self._grouping = neighbourhoods, cast(Grouping, fused)
+        super().__init__(factor, projection, neighbourhoods.dense, 1, False, dtype, neighbourhoods.grouping)
+        self._neighbourhoods = neighbourhoods
         points, L1, weights, self._errors = neighbourhoods.built(r)
         weights = weights if needs_mean else weights[:, :0]
         self.r, self._width, self._apart, self.steepest = r, r, neighbourhoods.apart(r), torch.inf
@@ -205,10 +204,10 @@ class LocalScreen(FusedScreen):
 
     @override
     def __call__(self, X: Tensor, workspace: Workspace) -> tuple[Tensor, Bounds]:
-        order, ends = self._neighbourhoods.sorted(X, self._grouping)
+        order, ends = self._neighbourhoods.sorted(X)
         X = X[order]
         z, codes = self._scaled(X), self._joined(self._codes(X))
-        sums = self._grouping.grouped(z.to(self.dtype), codes, ends, self._tables)
+        sums = self._neighbourhoods.grouping.grouped(z.to(self.dtype), codes, ends, self._tables)
         errors = self._errors.repeat_interleave(ends.diff(prepend=ends.new_zeros(1)))
         return order, self._bounds(sums, self._farthest(z) + self._radius, errors)
 

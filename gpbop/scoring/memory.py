@@ -12,9 +12,12 @@ from gpbop.scoring.local import CENTRES, local_bytes, queue_points
 from gpbop.scoring.sources.blocks import MOST_TABLE
 from gpbop.surrogate.factor import BLOCK_ARRAYS, Factor
 
-# Candidates of a block. On a CPU: some megabytes of encoded rows, and groups of equal codes large enough to share their
-# tables. On a GPU: enough to fill it; chosen by reasoning, not yet by a measurement.
-BLOCK_ROWS = {"cpu": 16384, "cuda": 2**20}
+# Candidates of a block. On a CPU: some megabytes of encoded rows, and neighbourhoods that fill several tiles. On a GPU:
+# enough to fill it; chosen by reasoning, not yet by a measurement.
+BLOCK_ROWS = {"cpu": 65536, "cuda": 2**20}
+# Blocks for each thread, at least, while they have as many candidates as that: threads are to end together, and what is
+# known after a block raises the threshold of the next.
+BLOCKS_EACH, EVEN_ROWS = 4, {"cpu": 16384, "cuda": 2**20}
 # Smaller blocks cost more time than they save memory; where there is none for them they are halved as they come.
 LEAST_BLOCK_ROWS = {"cpu": 256, "cuda": 2**16}
 # Blocks alive for each thread: one in work, two waiting.
@@ -107,7 +110,7 @@ def free_bytes(device: torch.device) -> int | None:
         return None
 
 
-def default_block_rows(factor: Factor, d: int, threads: int, free: int | None) -> int:
+def default_block_rows(factor: Factor, d: int, threads: int, free: int | None, extent: int | None = None) -> int:
     """Return the candidates of a block: those of `BLOCK_ROWS`, halved until scoring fits into half of the free memory.
 
     Args:
@@ -115,9 +118,12 @@ def default_block_rows(factor: Factor, d: int, threads: int, free: int | None) -
         d: Columns of an encoded point.
         threads: Number of threads.
         free: Free memory in bytes, if known.
+        extent: Candidates of the source, if known.
     """
     kind = factor.L.device.type
     rows = BLOCK_ROWS[kind]
+    while extent is not None and rows > EVEN_ROWS[kind] and rows * BLOCKS_EACH * threads > extent:
+        rows //= 2
     while free is not None and rows > LEAST_BLOCK_ROWS[kind] and needed_bytes(factor, d, rows, threads) > SHARE * free:
         rows //= 2
     return rows

@@ -1,7 +1,7 @@
 """One pass over a source: the best k for one question."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,11 +15,12 @@ from gpbop.scoring.cascade import Cascade
 from gpbop.scoring.contenders import Pool, Sieve
 from gpbop.scoring.criteria import Criterion, criterion
 from gpbop.scoring.exhaustive import Exhaustive
-from gpbop.scoring.memory import enough, queue_room
+from gpbop.scoring.memory import EVEN_ROWS, enough, queue_room
 from gpbop.scoring.queue import Queue
 from gpbop.scoring.scan import Work, one_core, scan
 from gpbop.scoring.scouting import foresee, scout
 from gpbop.scoring.sources.base import Keep, Source
+from gpbop.scoring.sources.blocks import Block
 from gpbop.scoring.top import Certificate, Stage
 
 # Candidates of a source, and covariances of all of them, up to which every candidate is computed.
@@ -151,7 +152,7 @@ class Search:
             return drawn, source, keep
         judge = criterion(self.name, question, believes)
         # A queue reads bounds of stages.
-        works = [self._work(judge.to(device), keep, few and not believes) for device in devices]
+        works = [self._work(judge.to(device), keep, extent, few and not believes) for device in devices]
         return works, source, keep
 
     def _through(self, source: Source, works: Works, pool: Pool | Sieve) -> Certificate:
@@ -164,8 +165,8 @@ class Search:
             is_complete = False
         return _certificate(works, is_complete)
 
-    def _work(self, judge: Criterion, keep: Keep | None, few: bool) -> Cascade | Exhaustive:
-        return Exhaustive(judge.around, judge.factor.L.device, keep) if few else Cascade(judge, keep)
+    def _work(self, judge: Criterion, keep: Keep | None, extent: int | None, few: bool) -> Cascade | Exhaustive:
+        return Exhaustive(judge.around, judge.factor.L.device, keep) if few else Cascade(judge, keep, extent)
 
     def _pass(self, source: Source, works: Works, pool: Pool | Sieve) -> bool:
         """Let all candidates pass; return whether Ctrl-C did not stop it."""
@@ -180,12 +181,22 @@ class Search:
 
             takes_strips = all(isinstance(work, Cascade) and work.takes_strips for work in works)
             pieces = (source.pieces if takes_strips else source.blocks)(self.block_rows, device=pool.device)
+            pieces = _first_in_parts(pieces, EVEN_ROWS[pool.device.type])
             return scan(pieces, processes, threads=self.threads, done=count)
 
 
 def _moved(question: Question, device: torch.device) -> Question:
     pending = question.X_pending
     return replace(question, gp=question.gp.to(device), X_pending=None if pending is None else pending.to(device))
+
+
+def _first_in_parts(pieces: Iterator[Work], rows: int) -> Iterator[Work]:
+    """Cut the first block into parts of so many candidates: what is known after a few spares work for all others."""
+    for number, piece in enumerate(pieces):
+        if number == 0 and isinstance(piece, Block):
+            yield from piece.within(rows)
+        else:
+            yield piece
 
 
 def _process(work: Cascade | Exhaustive, pool: Pool | Sieve, piece: Work, workspace: Workspace) -> None:

@@ -19,7 +19,7 @@ class Stage:
     """One step of the search for the best.
 
     Attributes:
-        name: What was computed.
+        name: What was computed; "waiting": nothing, but the threshold rose above what earlier steps had computed.
         entered: Number of candidates it was computed for.
         settled: Number of them that it ruled out.
     """

@@ -48,6 +48,14 @@ class Stages(Protocol):
         """Whether a stage may be built."""
         ...
 
+    def ends(self, number: int) -> bool:
+        """Whether what a stage leaves may go on without the first one, where there is an `after`."""
+        ...
+
+    def some(self, work: Block | Strip, count: int, seed: int) -> Block:
+        """Return about so many of the candidates to try stages on."""
+        ...
+
     def bounds(self, number: int, work: Block | Strip) -> tuple[Tensor | None, Bounds]:
         """Bound candidates by a stage; as `Screen` does, None standing for their own order."""
         ...
@@ -92,12 +100,13 @@ class StageTrial:
         return 1.0 / self._stages.scattered if isinstance(work, Strip) else 1.0
 
     def _choose(self, work: Block | Strip, threshold: float) -> None:
-        generator = torch.Generator().manual_seed(0)
-        some = work.take(torch.randint(len(work), (TRIED,), generator=generator).to(work.device))
         costs, stages = self._stages.costs, self._stages
+        some = stages.some(work, TRIED, self._blocks)
         numbers = sorted(filter(stages.is_ready, range(len(costs))), key=costs.__getitem__)
         left = {number: self._left(number, some, threshold) for number in numbers}
         paths = [path for size in range(MOST_STAGES + 1) for path in combinations(numbers, size)]
+        if stages.after is not None:  # the first stage is one to choose then
+            paths = [path for path in paths if path and stages.ends(path[-1])]
         if isinstance(work, Strip):
             paths = [path for path in paths if not path or stages.takes_strips(path[0])]
         scale = self._scale(work)

@@ -14,7 +14,7 @@ from gpbop.acquisition import Question, acquisition
 from gpbop.errors import NumericalWarning
 from gpbop.kernels.closed_form import ClosedForm
 from gpbop.kernels.continuous import Smoothness
-from gpbop.scoring import descent, early, later, local, refining
+from gpbop.scoring import cascade, descent, early, later, local, refining
 from gpbop.scoring.sources.base import Block, Source
 from gpbop.scoring.sources.blocks import Strip
 from gpbop.scoring.trials import StageTrial
@@ -83,12 +83,14 @@ def all_stages(chosen: int = -1, waiting: int = 1) -> Iterator[None]:
             numbers.pop(0)
         return tuple(numbers)
 
-    few = mock.patch.multiple(early, FEW=(1, 3, 9, 20, 60), EARLY=(2, 7), LOCAL_FROM=0, LEAST_KNOWN=1)
+    nearby = {"EARLY": (2, 7), "EARLY_BY_WEIGHT": (2, 7)}
+    few = mock.patch.multiple(early, FEW=(1, 3, 9, 20, 60), LOCAL_FROM=0, LEAST_KNOWN=1, **nearby)
+    many = mock.patch.object(cascade, "WORTH_WEIGHTS", 10**9 if chosen & 2 else 0)
     near = mock.patch.multiple(refining, BUILDING=0.0, BUILDING_LOCAL=0.0, LATER=(4, 11))
     some = mock.patch.object(local, "CENTRES", 5)
     soon = mock.patch.object(later, "WAITING", dict.fromkeys(("cpu", "cuda"), waiting))
     deep = mock.patch.multiple(descent, WORTH_IT=1e9, TRIED_FROM=1e9, LEAST_FIRSTS=1, LEAST_COVARIANCES=0)
-    with few, near, some, soon, deep, mock.patch.object(StageTrial, "chosen", path):
+    with few, many, near, some, soon, deep, mock.patch.object(StageTrial, "chosen", path):
         yield
 
 

@@ -93,7 +93,7 @@ def test_points_nearby_and_those_believed_change_nothing(is_indexed: bool, noise
         renew(self, believed, some)
 
     with (
-        mock.patch.multiple(early, LOCAL_FROM=500, LEAST_KNOWN=50, EARLY=(24,), ASSIGNED=0.0, TILED=0.0),
+        mock.patch.multiple(early, LOCAL_FROM=500, LEAST_KNOWN=50, EARLY_BY_WEIGHT=(24,), ASSIGNED=0.0, TILED=0.0),
         mock.patch.multiple(trials, WORTH_TRYING=1, TRIED=200),
         mock.patch.multiple(batch, SHARE_BY_VARIANCE=8),
         mock.patch.multiple(queue, FIRST=8),

@@ -1,7 +1,6 @@
 """Bounds by points nearby hold in extended precision, and are nearer than those of as many pivots."""
 
 import dataclasses
-from typing import Any, cast
 from unittest import mock
 
 import numpy
@@ -15,7 +14,7 @@ from gpbop import Categorical, Float, GaussianProcess, Space, score
 from gpbop.acquisition import Question
 from gpbop.kernels.fused import backend
 from gpbop.kernels.profiles import Workspace
-from gpbop.scoring import as_source, early, local
+from gpbop.scoring import as_source, cascade, early, local
 from gpbop.scoring.cascade import Cascade
 from gpbop.scoring.criteria import criterion
 from gpbop.scoring.fused_screening import FusedScreen
@@ -90,7 +89,7 @@ def test_a_group_is_bounded_as_by_a_screen_of_its_points_alone(needs_mean: bool)
     screen, dense = screen_of(factor, r, torch.float64, X[::9], needs_mean=needs_mean), DenseRounding.of(factor)
     order, bounds = screen(X, Workspace())
     near, means = screen._neighbourhoods, Means(factor, dense)
-    _, ends = near.sorted(X, screen._grouping)
+    _, ends = near.sorted(X)
     assert fused is not None
     for own, start, end in zip(near.built(r).points, [0, *ends.tolist()], ends.tolist(), strict=False):
         if start == end:
@@ -131,7 +130,7 @@ def test_weights_are_those_of_the_predictions_of_a_neighbourhood() -> None:
     for known in (X, X[:4]):
         with mock.patch.multiple(local, CENTRES=4, PROBES=4):
             near = Neighbourhoods(factor, Projection.of(factor, 9), DenseRounding.of(factor), known, by_weight=True)
-        order, ends = near.sorted(known, cast(Any, backend("cpu")))
+        order, ends = near.sorted(known)
         weights = (factor.rows(known) @ torch.linalg.inv(K))[:, near.projection.order].abs()
         for i, (start, end) in enumerate(zip([0, *ends.tolist()], ends.tolist(), strict=False)):
             torch.testing.assert_close(near._near[i], weights[order[start:end]].sum(0), rtol=1e-6, atol=1e-9)
@@ -173,15 +172,21 @@ def test_strips_have_none() -> None:
         screen_of(gp.factor, 4, torch.float64, gp.X[:2]).strip(strip)
 
 
-@pytest.mark.parametrize("is_indexed", [True, False])
-@pytest.mark.parametrize("name", ["ei", "max_variance"])
-def test_large_sources_are_passed_by_points_nearby(name: str, is_indexed: bool) -> None:
-    """A trial chooses them by itself, and the answer is that of a search without them."""
+@pytest.mark.parametrize(
+    ("name", "is_indexed", "worth"),
+    [("ei", True, 256), ("ei", False, 256), ("max_variance", True, 256), ("max_variance", False, 0)],
+)
+def test_large_sources_are_passed_by_points_nearby(name: str, is_indexed: bool, worth: int) -> None:
+    """A trial chooses them by itself, and the answer is that of a search without them.
+
+    Where they are chosen by weight, what they leave goes around the first stage.
+    """
     space = Space({f"x{i}": Float(0.0, 1.0) for i in range(3)})
     gp, X = process(space, 800, noise=1e-2, lengthscale=0.5), points(space, 60_000)
     tops = []
     for least in (10_000, 10**9):
-        with mock.patch.multiple(early, FEW=(), EARLY=(48,), LOCAL_FROM=least):
+        nearby = mock.patch.multiple(early, FEW=(), EARLY=(48,), EARLY_BY_WEIGHT=(48,), LOCAL_FROM=least)
+        with nearby, mock.patch.object(cascade, "WORTH_WEIGHTS", worth):
             options = {"block_rows": 8000, "threads": 1, "skip_observed": False}
             source = as_source(space, X) if is_indexed else InMemory(space, X)
             tops.append(score(gp, source, acquisition=name, k=10, **options))

@@ -13,6 +13,8 @@ from gpbop.errors import DeviceError
 from gpbop.scoring import memory, score_all
 from gpbop.scoring.memory import (
     BLOCK_ROWS,
+    BLOCKS_EACH,
+    EVEN_ROWS,
     LEAST_BLOCK_ROWS,
     LEAST_QUEUE_BYTES,
     QUEUE_BYTES,
@@ -42,6 +44,15 @@ def test_blocks_fit_into_half_of_the_free_memory(free: int, threads: int, d: int
     if rows < BLOCK_ROWS["cpu"]:  # no smaller than they have to be
         assert needed_bytes(factor, d, 2 * rows, threads) > SHARE * free
     assert default_block_rows(factor, d, threads, None) == BLOCK_ROWS["cpu"]
+
+
+@given(extent=st.integers(0, 10**7), threads=st.integers(1, 64))
+def test_every_thread_has_several_blocks_unless_they_would_be_small(extent: int, threads: int) -> None:
+    rows = default_block_rows(process(SPACE, 30).factor, 2, threads, None, extent)
+    assert EVEN_ROWS["cpu"] <= rows <= BLOCK_ROWS["cpu"]
+    assert rows * threads * BLOCKS_EACH <= extent or rows == EVEN_ROWS["cpu"]
+    if rows < BLOCK_ROWS["cpu"]:  # no smaller than they have to be
+        assert 2 * rows * threads * BLOCKS_EACH > extent
 
 
 def test_the_free_memory_is_known_here() -> None:

@@ -26,6 +26,7 @@ class Stages:
     """Stages that leave the candidates below a number, so that stronger ones leave part of what weaker ones do."""
 
     scattered = 2.5
+    weak: tuple[int, ...] = ()
 
     def __init__(self, shares: Sequence[float], costs: Sequence[float], after: float | None = None) -> None:
         self.shares, self.costs, self.after, self.asked = shares, costs, after, 0
@@ -35,6 +36,12 @@ class Stages:
 
     def is_ready(self, _: int) -> bool:
         return True
+
+    def ends(self, number: int) -> bool:
+        return number not in self.weak
+
+    def some(self, work: Block | Strip, count: int, seed: int) -> Block:
+        return work.take(torch.randint(len(work), (count,), generator=torch.Generator().manual_seed(seed)))
 
     def bounds(self, number: int, work: Block | Strip) -> tuple[Tensor | None, Bounds]:
         assert isinstance(work, Block)

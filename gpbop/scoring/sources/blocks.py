@@ -36,6 +36,11 @@ class Block:
         cut = len(self) // 2
         return self.take(slice(0, cut)), self.take(slice(cut, None))
 
+    def within(self, most: int) -> Iterator["Block"]:
+        """Cut into parts of at most so many candidates."""
+        for start in range(0, len(self), most):
+            yield self.take(slice(start, start + most))
+
     @property
     def device(self) -> torch.device:
         """Where it is."""
