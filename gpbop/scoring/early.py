@@ -172,9 +172,10 @@ class EarlyStages:
         if share == 1:
             return some
         order, ends = self._near().sorted(some.X)
-        groups = torch.randperm(len(ends), generator=generator)[: -(-len(ends) // share)]
-        sorted_by = torch.arange(len(ends)).repeat_interleave(ends.diff(prepend=ends.new_zeros(1)))
-        return some.take(order[torch.isin(sorted_by, groups)])
+        sizes = ends.diff(prepend=ends.new_zeros(1))
+        present = sizes.nonzero()[:, 0]  # few of them where a source is sorted
+        chosen = present[torch.randperm(len(present), generator=generator)[: -(-len(present) // share)]]
+        return some.take(order[torch.isin(torch.arange(len(ends)).repeat_interleave(sizes), chosen)])
 
     def bounds(self, number: int, work: Block | Strip) -> tuple[Tensor | None, Bounds]:
         """Bound candidates by a stage: in their own order, None, or in the one that is returned."""

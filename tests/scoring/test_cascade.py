@@ -80,3 +80,5 @@ def test_stages_are_tried_on_candidates_of_a_few_neighbourhoods_that_are_among_t
         assert int((sizes > 0).sum()) <= -(-len(ends) // early.ONE_OF)
         groups |= set(sizes.nonzero()[:, 0].tolist())
     assert len(groups) > 0.9 * len(ends)
+    alone = Block(torch.arange(300), X[:1].expand(300, -1))
+    assert all(len(stages.some(alone, 100, seed)) > 0 for seed in range(20)), "of a source that is sorted, all are near"
