@@ -161,7 +161,7 @@ class EarlyStages:
 
     def see(self, candidates: int, X: Tensor) -> None:
         """Take note of how many scattered candidates have come, and of the next ones, `m x d`."""
-        if self._known is None and candidates >= LOCAL_FROM:
+        if self._known is None and candidates >= LOCAL_FROM and any(kind.is_local for kind in self._kinds):
             known = [some for some in (self._expected, X) if some is not None and len(some) >= LEAST_KNOWN]
             self._known = spread(known[0], CENTRES * (1 + PROBES)) if known else None
 

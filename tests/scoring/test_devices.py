@@ -8,7 +8,7 @@ import torch
 
 from gpbop import Categorical, Float, GaussianProcess, Grid, Integer, Sample, Space, plan, score, score_all
 from gpbop.acquisition import Question
-from gpbop.scoring import descent, memory, trials
+from gpbop.scoring import descent, early, memory, trials
 from gpbop.scoring.cascade import Cascade
 from gpbop.scoring.criteria import criterion
 from gpbop.scoring.sources.blocks import Strip
@@ -47,6 +47,7 @@ def levels() -> GaussianProcess:
 def devices(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Two devices, whose blocks are small enough for there to be several."""
     monkeypatch.setitem(memory.BLOCK_ROWS, "cuda", 2048)
+    monkeypatch.setattr(early, "LOCAL_FROM", 1000)  # from when on a CPU may try neighbourhoods
     monkeypatch.setitem(memory.STRIP_PART, "cuda", 4096)
     monkeypatch.setattr(trials, "WORTH_TRYING", 1)
     monkeypatch.setattr(descent, "LEAST_COVARIANCES", 0)
