@@ -266,7 +266,7 @@ def test_centres_come_from_all_over_a_source_if_enough_is_known_of_it(
     expected: int | None, here: int, first: float | None
 ) -> None:
     space = Space({"a": Float(0.0, 1.0)})
-    stages = Cascade(criterion("ei", Question(process(space, 30))))._early
+    stages = Cascade(criterion("ei", Question(process(space, 400, noise=1e-2))))._early
     if expected is not None:
         stages.expect(torch.linspace(0.0, 0.4, expected, dtype=torch.float64).unsqueeze(1))
     X = torch.linspace(0.5, 1.0, here, dtype=torch.float64).unsqueeze(1)
