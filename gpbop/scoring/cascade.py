@@ -2,7 +2,8 @@
 
 A candidate is dropped where the upper bound of its value is under the threshold, the value that k others are known to
 reach. The cells of a strip come first, then early stages where they pay, then the first stage, which reads every
-training point, and then the later ones. What is left for a queue by variance alone need not pass the first stage.
+training point, and then the later ones. By variance alone, what early stages leave of many candidates, or for a queue,
+need not pass the first stage.
 """
 
 from collections.abc import Iterator
